@@ -1,0 +1,1 @@
+"""modelops: own the models shaped by your own data, and keep them true."""

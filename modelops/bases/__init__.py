@@ -1,0 +1,1 @@
+"""Base models, each pinned by digests: source, licence, tokenizer, chat template."""

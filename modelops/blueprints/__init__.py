@@ -1,0 +1,1 @@
+"""Industries: each plugs in its sources and its verifier."""

@@ -1,0 +1,1 @@
+"""Read, clean, split, version; owns the record and the protocols a blueprint implements."""

@@ -1,0 +1,1 @@
+"""Benchmarks, metrics, and paired tests against the champion."""

@@ -1,0 +1,1 @@
+"""One engine for evaluation and serving; owns the adapter format."""

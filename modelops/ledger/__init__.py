@@ -1,0 +1,1 @@
+"""The append-only truth: decisions, promotions, audit."""

@@ -1,0 +1,1 @@
+"""Gate, promotion, rollback, and the MLflow registry as a projection of the ledger."""

@@ -1,0 +1,25 @@
+"""The `gate:` section of a customization: what a candidate has to show before it may serve."""
+
+from pydantic import Field
+
+from modelops.section import Section
+
+
+class Gate(Section):
+    """Rule on the headline slice of the benchmark, paired item by item."""
+
+    min_gain: float = Field(default=0.0, ge=0, lt=1)
+    """Smallest gain in equivalence rate over the champion, or over the base when there is none,
+    that the lower end of the confidence interval has to exceed."""
+
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    """Level of the interval of the paired difference, and of the McNemar test."""
+
+    minimum_effect: float = Field(default=0.1, gt=0, lt=1)
+    """Difference in equivalence rate that the benchmark has to be able to show."""
+
+    power: float = Field(default=0.8, gt=0.5, lt=1)
+    """Probability with which it has to show it; too few items are refused, with the number needed."""
+
+    floors: dict[str, float] = Field(default_factory=dict)
+    """Metric name -> smallest value on the headline slice, whatever the champion has."""

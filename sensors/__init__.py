@@ -1,0 +1,1 @@
+"""WHEN things run: one module per cause."""
