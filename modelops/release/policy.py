@@ -1,6 +1,6 @@
 """The `gate:` section of a customization: what a candidate has to show before it may serve."""
 
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 
 from modelops.section import Section
 
@@ -13,13 +13,13 @@ class Gate(Section):
     that the lower end of the confidence interval has to exceed."""
 
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
-    """Level of the interval of the paired difference, and of the McNemar test."""
+    """Level of the two-sided interval of the paired difference, and of the McNemar test."""
 
     minimum_effect: float = Field(default=0.1, gt=0, lt=1)
-    """Difference in equivalence rate that the benchmark has to be able to show."""
+    """Net gain in equivalence rate that the benchmark has to be able to show."""
 
     power: float = Field(default=0.8, gt=0.5, lt=1)
-    """Probability with which it has to show it; too few items are refused, with the number needed."""
+    """Probability of showing it; too few items are refused, with the number that is enough."""
 
-    floors: dict[str, float] = Field(default_factory=dict)
+    floors: dict[str, FiniteFloat] = Field(default_factory=dict)
     """Metric name -> smallest value on the headline slice, whatever the champion has."""
