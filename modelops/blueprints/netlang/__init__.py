@@ -1,0 +1,1 @@
+"""netlang, the first blueprint: legacy router configurations rewritten in a private language."""
