@@ -73,7 +73,8 @@ class _Compiler:
         self.version = version
         self.config = Config()
         self.references: list[tuple[str, Token]] = []
-        self.has_ospf = False
+        self.areas: set[int] | None = None
+        """Areas seen, once there is an `ospf` item."""
 
     def run(self, program: Item) -> Config:
         """Items in the order of the text, then what may be defined before or after its use."""
@@ -124,7 +125,8 @@ class _Compiler:
         for statement in statements:
             kind, token = statement.data, statement.children[0]
             if kind in seen:
-                raise AxonError(f"line {token.line}: a second {kind} statement in port {name}")
+                spelled = _SPELLED.get(kind, kind)
+                raise AxonError(f"line {token.line}: a second {spelled} statement in port {name}")
             seen.add(kind)
             self._statement(number, port, kind, token)
         if port.ip is not None and port.access is not None:
@@ -163,12 +165,13 @@ class _Compiler:
             self.references.append(("vrf", instance))
 
     def _ospf(self, *areas: Item) -> None:
-        if self.has_ospf:
+        if self.areas is not None:
             raise AxonError(f"line {areas[0].children[0].line}: a second ospf block")
-        self.has_ospf = True
+        self.areas = set()
         for item in areas:
             token = item.children[0]
-            _once(_area(token), set(self.config.ospf.values()), token)
+            _once(_area(token), self.areas, token)
+            self.areas.add(_area(token))
             for port in item.children[1:]:
                 _once(_port(port), self.config.ospf, port)
                 self.config.ospf[_port(port)] = _area(token)
@@ -179,6 +182,16 @@ def _read_string(token: Token) -> str:
         raise AxonError(f"line {token.line}: an empty string")
     return str(token)[1:-1]
 
+
+_SPELLED = {
+    "desc": "note",
+    "vrf": "instance",
+    "ip": "inet",
+    "access": "bridge",
+    "acl_in": "filter",
+    "area": "ospf",
+}
+"""Statements whose IR attribute has another name than their keyword."""
 
 _STATEMENTS: dict[str, Callable[[Token], object]] = {
     "desc": _read_string,

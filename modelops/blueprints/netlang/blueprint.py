@@ -1,8 +1,7 @@
 """netlang as a blueprint: what the engine may ask of this industry."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,14 @@ from modelops.blueprints.netlang.distance import relative_edit_distance
 from modelops.blueprints.netlang.ir import identity, obstacles
 from modelops.blueprints.netlang.source import Generator, GeneratorOptions
 from modelops.blueprints.netlang.verify import verify, wanted
-from modelops.corpus.protocols import Judgement
+from modelops.corpus.protocols import Blueprint, Judgement
 from modelops.corpus.records import Record
 from modelops.digests import digest_file, digest_json
+
+
+def _code_digest() -> str:
+    modules = sorted(Path(__file__).parent.glob("*.py"))
+    return digest_json({module.name: digest_file(module) for module in modules})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +27,8 @@ class Netlang:
 
     name: str = "netlang"
     slice_by: tuple[str, ...] = ("size",)
-
-    @property
-    def code_digest(self) -> str:
-        """Digest of every module of this package."""
-        return _code_digest()
+    code_digest: str = field(default_factory=_code_digest)
+    """Digest of every module of this package."""
 
     def check_options(self, options: Mapping[str, Any]) -> None:
         """Raise pydantic's ValidationError when the options are wrong or leave nothing to draw."""
@@ -67,7 +68,7 @@ class Netlang:
         )
 
 
-NETLANG = Netlang()
+NETLANG: Blueprint = Netlang()
 """The entry point `modelops.blueprints: netlang`."""
 
 
@@ -77,9 +78,3 @@ def _version(record: Record) -> str:
 
 def _is_canonical(program: str, version: str) -> bool:
     return program.removesuffix("\n") == canonical(compile_axon(program, version), version)
-
-
-@cache
-def _code_digest() -> str:
-    modules = sorted(Path(__file__).parent.glob("*.py"))
-    return digest_json({module.name: digest_file(module) for module in modules})

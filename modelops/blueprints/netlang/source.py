@@ -1,7 +1,7 @@
 """The generator as a source of records: the options a customization writes, and the stream."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import Literal, Self
 
@@ -59,10 +59,15 @@ class GeneratorOptions(Section):
 
     @model_validator(mode="after")
     def _something_to_draw(self) -> Self:
-        if not self.sets():
+        known = {0, *PROFILES[self.profile].sizes}
+        if unknown := sorted(set(self.sizes or ()) - known):
             raise ValueError(
-                f"profile {self.profile} has no feature set of sizes "
-                f"{list(self.sizes) if self.sizes is not None else 'its own'} within "
+                f"sizes {unknown} are none of profile {self.profile}; use some of {sorted(known)}"
+            )
+        if not self.sets():
+            sizes = "any size" if self.sizes is None else f"sizes {list(self.sizes)}"
+            raise ValueError(
+                f"profile {self.profile} has no feature set of {sizes} within "
                 f"{list(self.features)}; allow more features or other sizes"
             )
         return self
@@ -95,28 +100,24 @@ class Generator:
     def _unseen(self, index: int, sets: list[list[tuple[str, ...]]], seen: set[bytes]) -> Record:
         for attempt in range(TRIES):
             random = Random(f"netlang/{self.options.seed}/{index}/{attempt}")
-            profile = self._profile(random)
-            draw = Draw(random, profile, self.options.max_ports)
+            modern = random.random() < self.options.modern_share
+            draw = Draw(random, PROFILES[self.options.profile], self.options.max_ports)
             config = draw.config(draw.features(sets))
             key = bytes.fromhex(identity(config) or "")[:16]
             if key not in seen:
                 seen.add(key)
-                return self._record(index, config, profile, random)
+                return self._record(index, config, self._written(modern), random)
         raise CorpusError(
             f"netlang source: {self.options.records} records of profile {self.options.profile} "
             f"were asked for and {TRIES} draws in a row found none beside the first {len(seen)} "
             f"distinct ones: lower `records` or allow more features, sizes or ports."
         )
 
-    def _profile(self, random: Random) -> Profile:
+    def _written(self, modern: bool) -> Profile:
         profile = PROFILES[self.options.profile]
-        if random.random() < self.options.modern_share:
-            return replace(
-                profile,
-                name=f"modern{profile.name[-2:] * profile.name.endswith('51')}",
-                dialect="axon",
-            )
-        return profile
+        if not modern:
+            return profile
+        return PROFILES["modern51" if profile.version == "5.1" else "modern"]
 
     def _record(self, index: int, config: Config, profile: Profile, random: Random) -> Record:
         answer = canonical(config, profile.version)
