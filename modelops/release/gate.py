@@ -115,8 +115,8 @@ def _too_few(gate: Gate, seen: Paired, needed: int) -> list[str]:
         return []
     return [
         f"The benchmark has {seen.n} items; {needed} would be enough to show a gain of "
-        f"{_points(gate.minimum_effect)} with {gate.power:.0%} power at {gate.confidence:.0%} "
-        "confidence."
+        f"{_points(gate.minimum_effect)} with {_share(gate.power)} power "
+        f"at {_share(gate.confidence)} confidence."
     ]
 
 
@@ -143,7 +143,7 @@ def _shortfalls(gate: Gate, seen: Paired, reference_name: str) -> list[str]:
     if seen.low <= gate.min_gain:
         found.append(
             f"The gain may be as small as {_points(seen.low)}; it has to exceed "
-            f"{_points(gate.min_gain)} at {gate.confidence:.0%} confidence."
+            f"{_points(gate.min_gain)} at {_share(gate.confidence)} confidence."
         )
     if seen.p_value >= 1 - gate.confidence or seen.difference <= 0:
         found.append(
@@ -159,10 +159,11 @@ def _shortfalls(gate: Gate, seen: Paired, reference_name: str) -> list[str]:
 def _story(seen: Paired, reference_name: str) -> str:
     new, old = seen.both_right + seen.only_new, seen.both_right + seen.only_old
     return (
-        f"Equivalence rate {new / seen.n:.1%} against {old / seen.n:.1%} of the {reference_name} "
-        f"on {seen.n} items: a difference of {_points(seen.difference)} ({seen.confidence:.0%} "
-        f"interval {_points(seen.low)} to {_points(seen.high)}; exact McNemar {_p(seen.p_value)}; "
-        f"{seen.only_new} newly right, {seen.only_old} newly wrong)."
+        f"Equivalence rate {_share(new / seen.n)} against {_share(old / seen.n)} of the "
+        f"{reference_name} on {seen.n} items: a difference of {_points(seen.difference)} "
+        f"({_share(seen.confidence)} interval {100 * seen.low:+.1f} to {100 * seen.high:+.1f}; "
+        f"exact McNemar {_p(seen.p_value)}; {seen.only_new} newly right, "
+        f"{seen.only_old} newly wrong)."
     )
 
 
@@ -187,6 +188,10 @@ def _evidence(
         "both_wrong": seen.both_wrong,
         "metrics": dict(measured),
     }
+
+
+def _share(value: float) -> str:
+    return f"{round(100 * value, 1):g} %"
 
 
 def _points(share: float) -> str:

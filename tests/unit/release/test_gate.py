@@ -38,7 +38,7 @@ def test_a_clear_gain_over_the_base_is_promoted_with_its_numbers():
     assert isinstance(decision, Promote)
     assert decision.verdict == "promote"
     [reason] = decision.reasons
-    assert "66.7% against 0.0% of the base on 120 items" in reason
+    assert "66.7 % against 0 % of the base on 120 items" in reason
     assert "80 newly right, 0 newly wrong" in reason
     assert decision.evidence["difference"] == pytest.approx(2 / 3)
     assert decision.evidence["metrics"]["equivalence"] == pytest.approx(2 / 3)
