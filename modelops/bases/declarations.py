@@ -81,7 +81,7 @@ class Declaration(Section):
     """One base in bases.yaml."""
 
     name: str = Field(pattern=BASE_NAME)
-    """Its key in bases.yaml; set by the loader, never written a second time."""
+    """Its key in bases.yaml: small letters and digits, with single `.`, `-` or `_` between."""
 
     source: BaseSource
     """Where the files come from."""

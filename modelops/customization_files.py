@@ -1,0 +1,261 @@
+"""Load the files in customizations/, every profile of each, or say everything wrong with them."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from modelops.bases.catalog import read_catalog
+from modelops.blueprints.registry import load_blueprint
+from modelops.corpus.settings import BlueprintSource
+from modelops.customization import Customization
+from modelops.documents.problem import Problem, refuse
+from modelops.documents.remedies import did_you_mean, problems_of
+from modelops.documents.schema import partial, partial_definitions
+from modelops.documents.tree import Place, Tree, locate, merge, read_tree
+from modelops.errors import CustomizationError
+
+FOLDER, CATALOG = "customizations", "bases.yaml"
+FULL = "full"
+"""The profile that is the file without its `profiles:`."""
+
+FROM_FILE_NAME = ("name", "profile")
+"""Fields that the loader sets; a file that repeats them could contradict its own name."""
+
+METRICS = ("equivalence", "compile_rate", "score", "f1")
+FACT_METRIC = re.compile(r"f1\.\S+")
+FILE_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+PROFILE_NAME = re.compile(r"[a-z][a-z0-9_]{0,19}")
+MEASURE = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def load_customizations(checkout: Path) -> list[Customization]:
+    """Every profile of every file in `checkout / "customizations"`, by slug.
+
+    Raises CustomizationError with every fault of every file.
+    """
+    loaded, problems = _read_all(checkout)
+    refuse(problems)
+    return sorted(loaded, key=lambda customization: customization.slug)
+
+
+def load_customization(checkout: Path, name: str, profile: str = FULL) -> Customization:
+    """One profile of one file; faults of other files do not matter.
+
+    Raises CustomizationError when the file is wrong or there is no such file or profile.
+    """
+    path = checkout / FOLDER / f"{name}.yaml"
+    files = {file.stem: file for file in _files(checkout)}
+    if name not in files:
+        raise CustomizationError(f"{path} does not exist. {did_you_mean(name, files)}")
+    bases, problems = read_catalog(checkout / CATALOG)
+    resolved, faults = _Reader(bases).read(path)
+    refuse([*problems, *faults])
+    found = {customization.profile: customization for customization in resolved}
+    if profile not in found:
+        raise CustomizationError(f"{path} has no profile `{profile}`. {did_you_mean('', found)}")
+    return found[profile]
+
+
+def check(checkout: Path) -> list[Problem]:
+    """Everything wrong with bases.yaml and with every file, sorted by file and line."""
+    return sorted(set(_read_all(checkout)[1]))
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of a customization file, `profiles:` included, for editors."""
+    schema = Customization.model_json_schema()
+    for name in FROM_FILE_NAME:
+        schema["properties"].pop(name)
+    schema["required"].remove("name")
+    definitions = schema.pop("$defs")
+    overrides = partial(
+        {key: schema[key] for key in ("type", "properties", "additionalProperties")}
+    )
+    profiles = {
+        "description": "Profile name -> what differs from the rest of the file; null removes.",
+        "type": "object",
+        "additionalProperties": overrides,
+    }
+    schema["properties"]["profiles"] = profiles
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "$defs": definitions | partial_definitions(definitions),
+    }
+
+
+def _files(checkout: Path) -> list[Path]:
+    return sorted((checkout / FOLDER).glob("[!.]*.yaml"))
+
+
+def _read_all(checkout: Path) -> tuple[list[Customization], list[Problem]]:
+    bases, problems = read_catalog(checkout / CATALOG)
+    reader, loaded = _Reader(bases), []
+    for path in _files(checkout):
+        resolved, faults = reader.read(path)
+        loaded += resolved
+        problems += faults
+    for path in sorted((checkout / FOLDER).glob("[!.]*.yml")):
+        remedy = f"Rename it to {path.stem}.yaml."
+        problems.append(Problem(path.as_posix(), 1, "", "has the ending .yml", remedy))
+    return loaded, [*problems, *_clashes(checkout, loaded)]
+
+
+def _clashes(checkout: Path, loaded: list[Customization]) -> Iterator[Problem]:
+    """Two lineages of one name: `a_demo.yaml`, and the profile `demo` of `a.yaml`."""
+    owners = {one.slug: one for one in loaded if one.profile == FULL}
+    for one in loaded:
+        other = owners.get(one.slug, one)
+        if other.name != one.name:
+            path = checkout / FOLDER / f"{one.name}.yaml"
+            fact = f"has the same name as {other.name}.yaml"
+            yield Problem(
+                path.as_posix(), 1, f"profiles.{one.profile}", fact, "Rename one of them."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads one file after the other against the same declared bases."""
+
+    bases: Mapping[str, object]
+
+    def read(self, path: Path) -> tuple[list[Customization], list[Problem]]:
+        tree, problems = read_tree(path)
+        if not FILE_NAME.fullmatch(path.stem):
+            remedy = "Rename it: a small letter, then small letters, digits and `_`, at most 40."
+            return [], [Problem(path.as_posix(), 1, "", "cannot be named so", remedy)]
+        if tree is None:
+            return [], problems
+        resolved = []
+        for profile, profiled in _profiles(tree, path, problems).items():
+            customization = self._resolve(path, profile, profiled, problems)
+            resolved += [customization] if customization else []
+        return resolved, list(dict.fromkeys(problems))
+
+    def _resolve(
+        self, path: Path, profile: str, tree: Tree, problems: list[Problem]
+    ) -> Customization | None:
+        plain = {key: child.plain() for key, child in tree.value.items()}
+        for name in FROM_FILE_NAME:
+            if plain.pop(name, None) is not None:
+                _add(problems, path, tree, (name,), "is set by the file's name", "Remove it.")
+        try:
+            customization = Customization.model_validate(
+                {**plain, "name": path.stem, "profile": profile}
+            )
+        except ValidationError as error:
+            problems += problems_of(error, tree, path, model=Customization)
+            return None
+        self._check_names(customization, tree, path, problems)
+        return customization
+
+    def _check_names(
+        self, customization: Customization, tree: Tree, path: Path, problems: list[Problem]
+    ) -> None:
+        """What only a look beyond the file can tell: bases, blueprint, options, metrics."""
+        for index, base in enumerate(customization.bases):
+            if base not in self.bases:
+                fact = f"names the base `{base}`, which bases.yaml does not declare"
+                remedy = did_you_mean(base, self.bases)
+                _add(problems, path, tree, ("bases", index), fact, remedy)
+        for metric, least in customization.gate.floors.items():
+            wrong = _floor_fault(metric, least)
+            if wrong:
+                _add(problems, path, tree, ("gate", "floors", metric), *wrong)
+        problems += _blueprint_problems(customization, tree, path)
+
+
+def _profiles(tree: Tree, path: Path, problems: list[Problem]) -> dict[str, Tree]:
+    """Profile name -> the file's tree with that profile's overrides laid over it."""
+    plain = Tree({key: child for key, child in tree.value.items() if key != "profiles"}, tree.line)
+    profiles = tree.child("profiles")
+    resolved = {FULL: plain}
+    if profiles is not None and not isinstance(profiles.value, dict):
+        remedy = "Write `profiles: {demo: {...}}`."
+        _add(problems, path, tree, ("profiles",), "is not a mapping", remedy)
+        return resolved
+    for name, overrides in (profiles.value if profiles else {}).items():
+        place = ("profiles", name)
+        if name == FULL or not PROFILE_NAME.fullmatch(name):
+            remedy = "Use another name: small letters, digits and `_`; `full` is the file itself."
+            _add(problems, path, tree, place, "cannot be a profile's name", remedy)
+        elif not isinstance(overrides.value, dict):
+            _add(problems, path, tree, place, "is not a mapping", "Write what differs below it.")
+        else:
+            _missing_removals(plain, overrides, (), (path, tree, name, problems))
+            resolved[name] = merge(plain, overrides, REMOVABLE)
+    return resolved
+
+
+def _missing_removals(
+    tree: Tree, overrides: Tree, place: Place, context: tuple[Path, Tree, str, list[Problem]]
+) -> None:
+    path, whole, profile, problems = context
+    for key, child in overrides.value.items():
+        here = tree.child(key) if isinstance(tree.value, dict) else None
+        if isinstance(child.value, dict) and here is not None:
+            _missing_removals(here, child, (*place, key), context)
+        elif child.value is None and place in REMOVABLE and here is None:
+            remedy = did_you_mean(key, tree.value if isinstance(tree.value, dict) else ())
+            field = ("profiles", profile, *place, key)
+            _add(problems, path, whole, field, "removes an entry that is not there", remedy)
+
+
+def _removable(model: type[BaseModel], place: Place = ()) -> Iterator[Place]:
+    """Places of the mappings whose keys people choose: sources, slices, floors, tags."""
+    for name, field in model.model_fields.items():
+        here = (*place, name)
+        if get_origin(field.annotation) is dict and get_args(field.annotation)[1] is not Any:
+            yield here
+        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _removable(field.annotation, here)
+
+
+REMOVABLE = frozenset(_removable(Customization))
+
+
+def _floor_fault(metric: str, least: float) -> tuple[str, str] | None:
+    """Fact and remedy for a floor that no report can ever meet."""
+    known = metric in METRICS or bool(FACT_METRIC.fullmatch(metric))
+    if known and not 0 <= least <= 1:
+        return f"is {least}", "Write a share from 0 to 1."
+    hint = did_you_mean(metric, METRICS)
+    if not known and (hint.startswith("Did") or not MEASURE.fullmatch(metric)):
+        return "is not a metric", f"{hint} `f1.GROUP` and the blueprint's measures exist too."
+    return None
+
+
+def _blueprint_problems(customization: Customization, tree: Tree, path: Path) -> list[Problem]:
+    problems: list[Problem] = []
+    sections = {
+        **{("sources", name): source for name, source in customization.sources.items()},
+        **{("benchmark", "slices", n): s for n, s in customization.benchmark.slices.items()},
+    }
+    drawn = {place: s for place, s in sections.items() if isinstance(s, BlueprintSource)}
+    if customization.blueprint is None:
+        for place in drawn:
+            remedy = "Name the blueprint in `blueprint:`, or read files with another kind."
+            _add(problems, path, tree, (*place, "kind"), "needs a blueprint", remedy)
+        return problems
+    try:
+        blueprint = load_blueprint(customization.blueprint)
+    except CustomizationError as error:
+        fact, _, remedy = str(error).partition("; ")
+        _add(problems, path, tree, ("blueprint",), f"is refused: {fact}", remedy.capitalize())
+        return problems
+    for place, source in drawn.items():
+        try:
+            blueprint.check_options(source.options)
+        except ValidationError as error:
+            problems += problems_of(error, tree, path, prefix=(*place, "options"))
+    return problems
+
+
+def _add(problems: list[Problem], path: Path, tree: Tree, place: Place, *words: str) -> None:
+    line, field = locate(tree, place)
+    problems.append(Problem(path.as_posix(), line, field, *words))

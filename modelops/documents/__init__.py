@@ -1,0 +1,1 @@
+"""YAML that people write: values that know their lines, and faults said in plain words."""
