@@ -4,31 +4,28 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from modelops.bases.catalog import read_catalog
 from modelops.blueprints.registry import load_blueprint
 from modelops.corpus.settings import BlueprintSource
 from modelops.customization import Customization
 from modelops.documents.problem import Problem, refuse
+from modelops.documents.profiles import FULL, profiles_of, removable
 from modelops.documents.remedies import did_you_mean, problems_of
 from modelops.documents.schema import partial, partial_definitions
-from modelops.documents.tree import Place, Tree, locate, merge, read_tree
+from modelops.documents.tree import Place, Tree, locate, read_tree
 from modelops.errors import CustomizationError
 
 FOLDER, CATALOG = "customizations", "bases.yaml"
-FULL = "full"
-"""The profile that is the file without its `profiles:`."""
-
 FROM_FILE_NAME = ("name", "profile")
 """Fields that the loader sets; a file that repeats them could contradict its own name."""
 
 METRICS = ("equivalence", "compile_rate", "score", "f1")
 FACT_METRIC = re.compile(r"f1\.\S+")
 FILE_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-PROFILE_NAME = re.compile(r"[a-z][a-z0-9_]{0,19}")
 MEASURE = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -132,7 +129,7 @@ class _Reader:
         if tree is None:
             return [], problems
         resolved = []
-        for profile, profiled in _profiles(tree, path, problems).items():
+        for profile, profiled in profiles_of(tree, path, REMOVABLE, problems).items():
             customization = self._resolve(path, profile, profiled, problems)
             resolved += [customization] if customization else []
         return resolved, list(dict.fromkeys(problems))
@@ -170,53 +167,7 @@ class _Reader:
         problems += _blueprint_problems(customization, tree, path)
 
 
-def _profiles(tree: Tree, path: Path, problems: list[Problem]) -> dict[str, Tree]:
-    """Profile name -> the file's tree with that profile's overrides laid over it."""
-    plain = Tree({key: child for key, child in tree.value.items() if key != "profiles"}, tree.line)
-    profiles = tree.child("profiles")
-    resolved = {FULL: plain}
-    if profiles is not None and not isinstance(profiles.value, dict):
-        remedy = "Write `profiles: {demo: {...}}`."
-        _add(problems, path, tree, ("profiles",), "is not a mapping", remedy)
-        return resolved
-    for name, overrides in (profiles.value if profiles else {}).items():
-        place = ("profiles", name)
-        if name == FULL or not PROFILE_NAME.fullmatch(name):
-            remedy = "Use another name: small letters, digits and `_`; `full` is the file itself."
-            _add(problems, path, tree, place, "cannot be a profile's name", remedy)
-        elif not isinstance(overrides.value, dict):
-            _add(problems, path, tree, place, "is not a mapping", "Write what differs below it.")
-        else:
-            _missing_removals(plain, overrides, (), (path, tree, name, problems))
-            resolved[name] = merge(plain, overrides, REMOVABLE)
-    return resolved
-
-
-def _missing_removals(
-    tree: Tree, overrides: Tree, place: Place, context: tuple[Path, Tree, str, list[Problem]]
-) -> None:
-    path, whole, profile, problems = context
-    for key, child in overrides.value.items():
-        here = tree.child(key) if isinstance(tree.value, dict) else None
-        if isinstance(child.value, dict) and here is not None:
-            _missing_removals(here, child, (*place, key), context)
-        elif child.value is None and place in REMOVABLE and here is None:
-            remedy = did_you_mean(key, tree.value if isinstance(tree.value, dict) else ())
-            field = ("profiles", profile, *place, key)
-            _add(problems, path, whole, field, "removes an entry that is not there", remedy)
-
-
-def _removable(model: type[BaseModel], place: Place = ()) -> Iterator[Place]:
-    """Places of the mappings whose keys people choose: sources, slices, floors, tags."""
-    for name, field in model.model_fields.items():
-        here = (*place, name)
-        if get_origin(field.annotation) is dict and get_args(field.annotation)[1] is not Any:
-            yield here
-        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _removable(field.annotation, here)
-
-
-REMOVABLE = frozenset(_removable(Customization))
+REMOVABLE = frozenset(removable(Customization))
 
 
 def _floor_fault(metric: str, least: float) -> tuple[str, str] | None:

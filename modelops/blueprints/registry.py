@@ -1,10 +1,12 @@
 """Find blueprints by name among installed entry points; imports only the one that is named."""
 
 from importlib.metadata import EntryPoint, entry_points
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from modelops.corpus.protocols import Blueprint
 from modelops.errors import CustomizationError
+
+if TYPE_CHECKING:
+    from modelops.corpus.protocols import Blueprint  # imports pyarrow
 
 GROUP = "modelops.blueprints"
 """The entry-point group in which a package offers blueprints, as `name = "module:OBJECT"`."""
@@ -15,7 +17,7 @@ def blueprint_names() -> list[str]:
     return sorted(_offered())
 
 
-def load_blueprint(name: str) -> Blueprint:
+def load_blueprint(name: str) -> "Blueprint":
     """The blueprint called `name`; CustomizationError names those that are installed."""
     offered = _offered()
     if name not in offered:

@@ -80,8 +80,7 @@ def _value_remedy(kind: str, given: object, context: Mapping[str, Any], found: F
     if kind in REMEDIES:
         return REMEDIES[kind]
     if kind.startswith(NUMBERS):
-        number = "a whole number" if found.whole or kind.startswith("int_") else "a number"
-        return f"Write {number}{_range({**context, **found.bounds})}."
+        return f"Write {_number(kind, given, found)}{_range({**context, **found.bounds})}."
     if kind == "string_type":
         simple = isinstance(given, int | float)
         return f'Write it in quotes: "{_plain(given)}".' if simple else "Write text."
@@ -91,6 +90,12 @@ def _value_remedy(kind: str, given: object, context: Mapping[str, Any], found: F
     if kind == "string_pattern_mismatch":
         return f"{found.manual} Its form is {context['pattern']}".strip()
     return found.manual or f"The rule is: {kind.replace('_', ' ')}."
+
+
+def _number(kind: str, given: object, found: Found) -> str:
+    unknown = found.annotation is None and isinstance(given, int)
+    whole = found.whole or unknown or kind.startswith("int_")
+    return "a whole number" if whole else "a number"
 
 
 def _literals(found: Found, context: Mapping[str, Any]) -> list[str]:

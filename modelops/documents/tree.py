@@ -1,7 +1,7 @@
 """Read a YAML file into values that know their lines; plain YAML 1.2 data, no tags or anchors."""
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,31 +68,6 @@ def read_tree(path: Path) -> tuple[Tree | None, list[Problem]]:
         return None, [_problem(path, 1, fact, "Write one `field: value` a line.")]
     problems: list[Problem] = []
     return _Builder(path, problems).build(node, 1, ()), problems
-
-
-def merge(tree: Tree, overrides: Tree, removable: Collection[Place], place: Place = ()) -> Tree:
-    """`overrides` laid over `tree`: mappings are merged, everything else is replaced.
-
-    Null removes an entry of the mappings at `removable`. A mapping of another `kind` replaces.
-    """
-    if not isinstance(tree.value, dict) or not isinstance(overrides.value, dict):
-        return overrides
-    if _kind(overrides) not in (None, _kind(tree)):
-        return overrides
-    merged = dict(tree.value)
-    for key, child in overrides.value.items():
-        if child.value is None and place in removable:
-            merged.pop(key, None)
-        elif key in merged:
-            merged[key] = merge(merged[key], child, removable, (*place, key))
-        else:
-            merged[key] = child
-    return Tree(merged, overrides.line)
-
-
-def _kind(tree: Tree) -> object:
-    kind = tree.child("kind")
-    return kind.value if kind is not None else None
 
 
 def locate(tree: Tree, place: Place) -> tuple[int, str]:
