@@ -96,6 +96,8 @@ def _index_runs(
 
 def exact_matches(table: pa.Table, index: BenchmarkIndex) -> dict[int, str]:
     """Row -> the item whose prompt, apart from case and white space, is the row's."""
+    if not index.texts:
+        return {}
     columns = (table.column(name).to_pylist() for name in ("prompt", "completion"))
     keys = (text_key(prompt, completion) for prompt, completion in zip(*columns, strict=True))
     return {row: index.texts[key] for row, key in enumerate(keys) if key in index.texts}

@@ -39,7 +39,7 @@ def record_from(row: Mapping[str, Any], section: FileSource) -> Record:
 
     Columns named like a record's provenance are read too; null means empty.
     """
-    provenance = {name: value for name in PROVENANCE if (value := _text(row, name, optional=True))}
+    provenance = {name: _text(row, name, optional=True) for name in PROVENANCE if name in row}
     for name in ("created", "expires"):
         _check_date(name, provenance.get(name, ""))
     if section.subject:

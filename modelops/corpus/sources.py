@@ -105,4 +105,6 @@ def inherit(record: Record, section: Provenance, name: str) -> Record:
         for field in INHERITED
         if (value := getattr(section, field)) and not getattr(record, field)
     }
+    if not lacking and record.source == name:
+        return record
     return replace(record, source=name, **lacking)

@@ -262,7 +262,7 @@ RECORDS = st.builds(
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(records=st.lists(RECORDS, max_size=30), shuffle=st.randoms(use_true_random=False))
 def test_the_order_of_records_changes_no_byte_and_none_is_lost(tmp_path, records, shuffle):
