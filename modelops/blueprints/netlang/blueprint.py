@@ -21,7 +21,7 @@ def _code_digest() -> str:
     return digest_json({module.name: digest_file(module) for module in modules})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: members of the protocol are plain attributes
 class Netlang:
     """Legacy router configurations to Axon; implements `modelops.corpus.protocols.Blueprint`."""
 
