@@ -26,6 +26,13 @@ class Netlang:
     """Legacy router configurations to Axon; implements `modelops.corpus.protocols.Blueprint`."""
 
     name: str = "netlang"
+    note: str = (
+        "An answer is right when it compiles to the same device model as its source; no stored "
+        "answer is needed. The verifier knows both languages, so its own legacy parser followed "
+        "by the canonical printer is a perfect translator and the upper bound (100 %). The method "
+        "is for languages whose owner has a compiler and a device model, but no translator. Lines "
+        "of a source that the legacy parser does not know are not judged."
+    )
     slice_by: tuple[str, ...] = ("size",)
     code_digest: str = field(default_factory=_code_digest)
     """Digest of every module of this package."""

@@ -104,7 +104,7 @@ def obstacles(config: Config) -> list[str]:
         ),
         *(
             f"a route names VRF {route.vrf}, which is not defined"
-            for route in config.route
+            for route in sorted(config.route, key=lambda route: (route.net, route.hop))
             if route.vrf is not None and route.vrf not in config.vrf
         ),
     ]

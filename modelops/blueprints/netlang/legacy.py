@@ -13,14 +13,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from modelops.blueprints.netlang import values
-from modelops.blueprints.netlang.ir import Bgp, Config, Port, Route, Rule, Vrf
+from modelops.blueprints.netlang import statements, values
+from modelops.blueprints.netlang.ir import Bgp, Config, Port, Route, Vrf
 from modelops.blueprints.netlang.values import U32, Net
 
 Words = list[str]
 
 _BLANKS = re.compile(r"[ \t]+")
-_LIKE_A_NUMBER = re.compile(r"F[0-9]+")
 
 _IGNORED = {
     "outer": {"ip classless", "ip subnet-zero", "ip cef", "ip routing", "no ip http server"},
@@ -142,7 +141,7 @@ class _Reader:
         if words[1:2] == ["vrf"]:
             return len(words) == 3 and self._vrf(words[2], "vrf")
         if words[1:3] == ["access-list", "extended"] and len(words) == 4:
-            key = _list_key(words[3])
+            key = statements.list_key(words[3])
             return key is not None and self.open("acl", lambda entry: self._entry(key, entry))
         return words[1:2] == ["route"] and self._route(words[2:])
 
@@ -166,7 +165,7 @@ class _Reader:
         if number is None:
             return False
         port = self.config.port.setdefault(number, Port())
-        return self.open("port", lambda line: _port_line(port, line))
+        return self.open("port", lambda line: statements.set_port(port, line))
 
     def router(self, words: Words) -> bool:
         """`router ospf INT`, `router bgp INT`."""
@@ -221,7 +220,7 @@ class _Reader:
     def _area(self, words: Words) -> bool:
         if len(words) != 5 or words[0] != "network" or words[3] != "area":
             return False
-        net = _masked(words[1], values.wildcard_length(words[2]))
+        net = statements.masked(words[1], values.wildcard_length(words[2]))
         area = values.integer(words[4], 0, U32)
         if net is None or area is None:
             return False
@@ -231,7 +230,7 @@ class _Reader:
     def _bgp_line(self, bgp: Bgp, words: Words) -> bool:
         match words:
             case ["network", net, "mask", mask]:
-                announced = _masked(net, values.mask_length(mask))
+                announced = statements.masked(net, values.mask_length(mask))
                 if announced is None or announced != values.network_of(announced):
                     return False
                 bgp.nets.add(announced)
@@ -249,7 +248,7 @@ class _Reader:
     def _entry(self, key: str, words: Words) -> bool:
         if words[0] == "remark":
             return True
-        rule = _rule(words)
+        rule = statements.rule(words)
         if rule is None:
             return False
         self.config.acl.setdefault(key, []).append(rule)
@@ -263,7 +262,7 @@ class _Reader:
                 return False
         if len(words) != 3:
             return False
-        net = _masked(words[0], values.mask_length(words[1]))
+        net = statements.masked(words[0], values.mask_length(words[1]))
         hop = values.address(words[2])
         if net is None or hop is None or net != values.network_of(net):
             return False
@@ -288,78 +287,3 @@ def _ignored_outer(words: Words) -> bool:
         or words[:2] == ["no", "service"]
         or " ".join(words) in _IGNORED["outer"]
     )
-
-
-def _list_key(text: str) -> str | None:
-    """IR key of a LIST: a number of 100..199, or a name that cannot be taken for such a key."""
-    number = values.integer(text, 100, 199)
-    if number is not None:
-        return f"F{number}"
-    return None if _LIKE_A_NUMBER.fullmatch(text) else values.name(text)
-
-
-def _masked(text: str, length: int | None) -> Net | None:
-    number = values.address(text)
-    return None if number is None or length is None else Net(number, length)
-
-
-def _port_line(port: Port, words: Words) -> bool:
-    match words:
-        case ["shutdown"]:
-            port.down = True
-            return True
-        case ["no", "shutdown"]:
-            port.down = False
-            return True
-    attribute, value = _port_value(words)
-    if value is None:
-        return False
-    setattr(port, attribute, value)
-    return True
-
-
-def _port_value(words: Words) -> tuple[str, object]:
-    match words:
-        case ["description", text]:
-            return "desc", text.replace('"', "'")
-        case ["ip", "vrf", "forwarding", name] | ["vrf", "forwarding", name]:
-            return "vrf", values.name(name)
-        case ["ip", "address", number, mask]:
-            return "ip", _masked(number, values.mask_length(mask))
-        case ["switchport", "access", "vlan", number]:
-            return "access", values.integer(number, 1, 4094)
-        case ["ip", "access-group", key, "in"]:
-            return "acl_in", _list_key(key)
-        case ["mtu", number]:
-            return "mtu", values.integer(number, 64, 9216)
-    return "", None
-
-
-def _rule(words: Words) -> Rule | None:
-    """An ACE: action, protocol, two ends and perhaps a service."""
-    if len(words) < 4 or words[0] not in ("permit", "deny"):
-        return None
-    if words[1] not in ("ip", "tcp", "udp", "icmp"):
-        return None
-    src, rest = _end(words[2:])
-    dst, rest = _end(rest)
-    if src is None or dst is None:
-        return None
-    if not rest:
-        return Rule(words[0], words[1], src, dst)
-    if len(rest) != 2 or rest[0] != "eq" or words[1] not in ("tcp", "udp"):
-        return None
-    service = values.integer(rest[1], 1, 65535)
-    return None if service is None else Rule(words[0], words[1], src, dst, service)
-
-
-def _end(words: Words) -> tuple[Net | None, Words]:
-    """The end that `words` begin with, and the words after it."""
-    if words[:1] == ["any"]:
-        return values.ANY, words[1:]
-    if len(words) < 2:
-        return None, []
-    if words[0] == "host":
-        return _masked(words[1], 32), words[2:]
-    net = _masked(words[0], values.wildcard_length(words[1]))
-    return (None if net is None else values.network_of(net)), words[2:]

@@ -9,14 +9,9 @@ from pydantic import Field, model_validator
 
 from modelops.blueprints.netlang.canonical import canonical, ir_digest
 from modelops.blueprints.netlang.dialects import write_legacy
-from modelops.blueprints.netlang.generate import (
-    GENERATOR_VERSION,
-    PROFILES,
-    Draw,
-    Profile,
-    feature_sets,
-)
+from modelops.blueprints.netlang.generate import GENERATOR_VERSION, Draw
 from modelops.blueprints.netlang.ir import FEATURES, Config, identity
+from modelops.blueprints.netlang.profiles import PROFILES, Profile, feature_sets
 from modelops.corpus.records import Record
 from modelops.errors import CorpusError
 from modelops.section import Section
@@ -84,7 +79,7 @@ class GeneratorOptions(Section):
 
 @dataclass(frozen=True, slots=True)
 class Generator:
-    """A source that draws its records one by one; memory grows by 32 bytes a record or so."""
+    """A source that draws its records one by one; memory grows by about 100 bytes a record."""
 
     options: GeneratorOptions
 

@@ -31,6 +31,7 @@ def test_the_entry_point_leads_here():
     assert entry.load() is NETLANG
     assert NETLANG.name == "netlang" and NETLANG.slice_by == ("size",)
     assert len(NETLANG.code_digest) == 64
+    assert "upper bound" in NETLANG.note
 
 
 def test_identity_survives_a_new_host_new_order_and_the_other_language(record):

@@ -10,9 +10,9 @@ import pytest
 from pydantic import ValidationError
 
 from modelops.blueprints.netlang.blueprint import NETLANG
-from modelops.blueprints.netlang.generate import HELD_OUT, PROFILES, is_held_out
 from modelops.blueprints.netlang.ir import FEATURES, facts
 from modelops.blueprints.netlang.legacy import parse_legacy
+from modelops.blueprints.netlang.profiles import HELD_OUT, PROFILES, is_held_out
 from modelops.blueprints.netlang.source import ProfileName
 from modelops.blueprints.netlang.verify import verify, wanted
 from modelops.digests import digest_json
