@@ -24,7 +24,7 @@ class Benchmark(Section):
     """Worked examples from the corpus shown to the bare base, which has not learned the task."""
 
     bootstrap: int = Field(default=10_000, ge=1_000)
-    """Resamples behind each bootstrap interval."""
+    """Resamples behind each interval of F1 and of measures; the gate's interval is exact."""
 
     @model_validator(mode="after")
     def _headline_exists(self) -> Self:

@@ -76,7 +76,8 @@ def decide(
     Promoted: the paired interval lies above `min_gain` and exact McNemar is significant. Both are
     two-sided and only a gain promotes, so that a candidate no better than the reference is
     promoted with probability (1 - confidence) / 2 at most. Otherwise held.
-    Raises EvaluationError when the outcomes do not pair or a floor names no metric.
+    Raises EvaluationError when the outcomes do not pair, a metric is not finite, or a floor names
+    no metric.
     """
     ours = [one for one in candidate if one.slice == headline]
     theirs = [one for one in reference if one.slice == headline]
@@ -86,7 +87,7 @@ def decide(
             f"the {reference_name}: evaluate both before deciding."
         )
     seen = compare(ours, theirs, gate.confidence)
-    measured = values(ours)
+    measured = _finite(values(ours))
     needed = _items_needed(gate, seen)
     evidence = _evidence(seen, needed, measured, (headline, reference_name))
     refusals = _too_few(gate, seen, needed) + _broken_floors(gate, measured)
@@ -97,6 +98,16 @@ def decide(
     if shortfalls:
         return Hold((*shortfalls, story), evidence)
     return Promote((story,), evidence)
+
+
+def _finite(measured: dict[str, float]) -> dict[str, float]:
+    odd = sorted(name for name, value in measured.items() if not math.isfinite(value))
+    if odd:
+        raise EvaluationError(
+            f"{', '.join(f'`{name}`' for name in odd)} of the candidate is not a finite number: "
+            "correct the verifier and evaluate again."
+        )
+    return measured
 
 
 def _items_needed(gate: Gate, seen: Paired) -> int:
@@ -130,7 +141,7 @@ def _broken_floors(gate: Gate, measured: Mapping[str, float]) -> list[str]:
     return [
         f"{name} is {measured[name]:.3f}, under its floor of {floor:g}."
         for name, floor in sorted(gate.floors.items())
-        if not (math.isfinite(measured[name]) and measured[name] >= floor)
+        if measured[name] < floor
     ]
 
 

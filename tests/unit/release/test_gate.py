@@ -101,9 +101,11 @@ def test_a_floor_on_an_unknown_metric_names_those_that_exist():
         )
 
 
-def test_a_measure_that_is_no_number_breaks_its_floor():
-    new = answered("1" * 90, measures={"odd": float("nan")})
-    assert isinstance(ruled(new, answered("0" * 90), Gate(floors={"odd": -1.0})), Refuse)
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_measure_that_is_no_number_is_an_error_not_a_pass(value):
+    new = answered("1" * 90, measures={"odd": value})
+    with pytest.raises(EvaluationError, match="`odd` of the candidate is not a finite number"):
+        ruled(new, answered("0" * 90))
 
 
 def test_only_the_headline_slice_counts():
