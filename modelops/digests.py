@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from pydantic import BaseModel
@@ -17,6 +18,13 @@ def digest_file(path: Path) -> str:
     """64 hexadecimal digits of the file's content, read in blocks."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def digest_package(package: ModuleType) -> str:
+    """Digest of every Python module of an imported package, by relative path and content."""
+    folder = Path(package.__path__[0])
+    modules = sorted(folder.rglob("*.py"))
+    return digest_json({path.relative_to(folder).as_posix(): digest_file(path) for path in modules})
 
 
 def canonical_json(value: Any) -> str:

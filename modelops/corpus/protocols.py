@@ -39,6 +39,8 @@ class Blueprint(Protocol):
     name: str
     code_digest: str
     """Digest of the code that decides records and judgements; part of every derived version."""
+    note: str
+    """What a reader of a report has to know of the verifier: its reach and its blind spots."""
     slice_by: tuple[str, ...]
     """Record attributes by which a report is cut, for example `size`."""
 

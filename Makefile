@@ -1,0 +1,45 @@
+# Two commands matter to a newcomer: `make demo` and `make test`.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# One allocator for training and inference: 1.3x faster than glibc's here (docs/benchmarks.md). Optional.
+TCMALLOC := $(firstword $(wildcard /usr/lib/*/libtcmalloc_minimal.so.4))
+FAST := $(if $(TCMALLOC),LD_PRELOAD=$(TCMALLOC))
+
+.PHONY: demo test check up bench help format
+
+help:
+	@sed -n 's/^\([a-z]*\):.*## /\1  /p' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
+	@echo "Installing into $(VENV) (a few minutes the first time) ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $$(grep '^torch==' constraints.txt)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+demo: $(STAMP)	## the whole loop on a laptop CPU: netlang, demo profile
+	@$(FAST) $(BIN)/modelops demo
+
+test: $(STAMP)	## the tests
+	@$(FAST) $(BIN)/python -m pytest -q
+
+check: $(STAMP)	## style, types, architecture, dead fields
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/ty check
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/unit/test_fields_are_read.py
+	$(BIN)/modelops check
+
+up: $(STAMP)	## Dagster UI and daemon, MLflow UI, under one supervisor; Ctrl-C stops all
+	@$(FAST) exec $(BIN)/modelops up
+
+bench: $(STAMP)	## every timing that a document quotes, one JSON line each
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
+	@for name in train evaluate curate; do $(FAST) $(BIN)/python benchmarks/$$name.py; done
+
+format: $(STAMP)	## rewrite the layout
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .

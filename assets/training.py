@@ -1,0 +1,54 @@
+"""The adapter: what the corpus taught a base."""
+
+import dagster as dg
+
+from assets.keys import about, asset_key
+from assets.metadata import picture, shown
+from assets.partitions import base_models
+from assets.resources import Deployment, Progress
+from modelops.customization import Customization
+from modelops.digests import digest_json
+from modelops.lifecycle import learning
+
+
+def training_assets(
+    customization: Customization,
+) -> list[dg.AssetsDefinition | dg.AssetChecksDefinition]:
+    """Adapter of one customization on each base, and the claim that it learned something."""
+
+    @dg.asset(
+        **about(customization, "adapter", {"pytorch", "safetensors"}),
+        deps=[asset_key(customization, "corpus")],
+        partitions_def=base_models,
+        code_version=digest_json(customization.adaptation),
+        pool="training",
+    )
+    def adapter(
+        context: dg.AssetExecutionContext,
+        deployment: Deployment,
+        progress: dg.ResourceParam[Progress],
+    ) -> dg.MaterializeResult:
+        """Low-rank adapter fitted to the newest corpus on one base model."""
+        home = deployment.home()
+        base = home.base(context.partition_key, customization)
+        kept = learning.fit_adapter(customization, home, base, progress.of(context))
+        return dg.MaterializeResult(
+            metadata={**shown(kept), "loss curve": picture(learning.loss_curve(kept.artifact))},
+            data_version=dg.DataVersion(kept.artifact.digest),
+        )
+
+    @dg.asset_check(asset=adapter)
+    def unseen_loss_fell(
+        context: dg.AssetCheckExecutionContext, deployment: Deployment
+    ) -> dg.AssetCheckResult:
+        """Passes when the loss on records set aside is lower than before training."""
+        home = deployment.home()
+        base = home.base(context.partition_key, customization)
+        before, after = learning.losses(learning.find_adapter(customization, home, base))
+        return dg.AssetCheckResult(
+            passed=after < before,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"before": before, "after": after},
+        )
+
+    return [adapter, unseen_loss_fell]

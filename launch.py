@@ -1,0 +1,91 @@
+"""Run one customization's Dagster job in this process, with progress on the terminal.
+
+`modelops run` starts it; the run, its assets and its checks are in the Dagster UI like any other.
+Exit code 0: released. 3: everything ran and the gate said no. 1: something broke.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets.jobs import job_name
+from assets.partitions import base_models
+from assets.resources import Progress
+from definitions import CHECKOUT, definitions
+from modelops.home import Home
+from modelops.progress import terminal
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+GATE = "gate_passes"
+
+
+def main() -> int:
+    """Parse the arguments, run the job, write what happened."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", help="the customization's file name without .yaml")
+    parser.add_argument("--profile", default="full")
+    parser.add_argument("--base", help="base model; default: the customization's first")
+    parser.add_argument("--result", type=Path, help="where to write the outcome as JSON")
+    arguments = parser.parse_args()
+    customization = Home.find(CHECKOUT).customization(arguments.name, arguments.profile)
+    base = arguments.base or customization.bases[0]
+    with terminal() as report:
+        run = execute(job_name(customization), base, Progress(report))
+    outcome = describe(run)
+    if arguments.result:
+        arguments.result.write_text(json.dumps(outcome))
+    for failure in outcome["failures"]:
+        print(failure, file=sys.stderr)  # noqa: T201
+    return outcome["exit_code"]
+
+
+def execute(job: str, base: str, progress: Progress) -> dg.ExecuteInProcessResult:
+    """The job on one base, recorded in the instance that DAGSTER_HOME names."""
+    with dg.DagsterInstance.get() as instance:
+        instance.add_dynamic_partitions(base_models.name or "", [base])
+        found = definitions(progress).resolve_job_def(job)
+        return found.execute_in_process(
+            instance=instance, partition_key=base, raise_on_error=False, run_config=QUIET
+        )
+
+
+def describe(run: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    """Seconds per step, what was reused, and failures in words."""
+    succeeded = [e for e in run.all_events if e.is_step_success]
+    seconds = {e.step_key: e.step_success_data.duration_ms / 1000 for e in succeeded if e.step_key}
+    made = [e for e in run.all_events if e.is_step_materialization and e.asset_key]
+    reused = {
+        e.asset_key.path[-1]: bool(e.materialization.metadata["reused"].value)
+        for e in made
+        if e.asset_key and "reused" in e.materialization.metadata
+    }
+    broken = [e for e in run.all_events if e.is_step_failure]
+    refused = any(GATE in (e.step_key or "") for e in broken)
+    return {
+        "run_id": run.run_id,
+        "seconds": {short(key): round(value, 2) for key, value in seconds.items()},
+        "reused": reused,
+        "failures": [reason(e) for e in broken if GATE not in (e.step_key or "")],
+        "exit_code": 0 if run.success else 3 if refused else 1,
+    }
+
+
+def short(step_key: str) -> str:
+    """`netlang_demo__adapter` -> `adapter`."""
+    return step_key.rsplit("__", 1)[-1]
+
+
+def reason(event: dg.DagsterEvent) -> str:
+    """The innermost message of a failed step: fact and remedy, without Dagster's frames."""
+    error = event.step_failure_data.error
+    while error and error.cause:
+        error = error.cause
+    return f"{short(event.step_key or '')}: {error.message.strip() if error else 'failed'}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,192 @@
+"""The `modelops` command: one function per command, no logic."""
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from modelops.errors import CustomizationError, ModelopsError
+from modelops.offline import stay_offline
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+base_app = typer.Typer(no_args_is_help=True, help="Base models: import and list.")
+release_app = typer.Typer(no_args_is_help=True, help="Releases: list, show, promote, roll back.")
+audit_app = typer.Typer(no_args_is_help=True, help="The ledger's hash chain.")
+app.add_typer(base_app, name="base")
+app.add_typer(release_app, name="release")
+app.add_typer(audit_app, name="audit")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
+Profile = Annotated[str, typer.Option(help="Profile of the customization file.")]
+Actor = Annotated[str, typer.Option(envvar="USER", help="Who does this, for the audit log.")]
+
+
+def main() -> None:
+    """Entry point: errors of ours become one message, never a stack trace."""
+    stay_offline()
+    try:
+        app()
+    except ModelopsError as error:
+        typer.secho(f"{error}", err=True, fg="red")
+        sys.exit(2 if isinstance(error, CustomizationError) else 1)
+
+
+@app.command()
+def check(as_json: Json = False) -> None:
+    """Every error of every customization file at once; exit code 2 when there is one."""
+    from modelops.customization_files import check
+    from modelops.home import find_checkout
+
+    problems = check(find_checkout(Path.cwd()))
+    if as_json:
+        _print_json([asdict(problem) for problem in problems])
+    else:
+        for problem in problems:
+            typer.echo(str(problem))
+        typer.echo(f"{len(problems)} problem{'' if len(problems) == 1 else 's'}")
+    raise typer.Exit(2 if problems else 0)
+
+
+@app.command()
+def schema() -> None:
+    """The JSON Schema of a customization file, for editors."""
+    from modelops.customization_files import json_schema
+
+    _print_json(json_schema())
+
+
+@base_app.command("add")
+def base_add(
+    name: str,
+    online: Annotated[bool, typer.Option(help="Allow a model hub for this command.")] = False,
+) -> None:
+    """Import a base model declared in bases.yaml."""
+    from modelops.bases.importing import add_base
+    from modelops.home import Home
+    from modelops.progress import terminal
+
+    home = Home.find()
+    with terminal() as report:
+        base = add_base(home.declaration(name), home.bases, online=online, report=report)
+    typer.echo(f"{base.id} is in {base.folder}")
+
+
+@base_app.command("list")
+def base_list(as_json: Json = False) -> None:
+    """Base models that were imported."""
+    from modelops.bases.shelf import list_bases
+    from modelops.home import Home
+
+    bases = list_bases(Home.find().bases)
+    if as_json:
+        _print_json([base.card.model_dump(mode="json") for base in bases])
+    for base in [] if as_json else bases:
+        card = base.card
+        typer.echo(f"{base.id}  {card.parameter_count / 1e6:.0f}M  {card.licence}  {card.source}")
+
+
+@app.command()
+def run(name: str, base: str | None = None, profile: Profile = "full") -> None:
+    """From sources to release: the customization's Dagster job, in this terminal."""
+    from modelops.demo import launch
+    from modelops.home import Home
+
+    raise typer.Exit(launch(Home.find(), name, profile, base)["exit_code"])
+
+
+@app.command()
+def demo(
+    name: Annotated[str, typer.Argument(help="Customization to show.")] = "netlang",
+    profile: Profile = "demo",
+) -> None:
+    """A base model, a corpus, training, evaluation, a gate, a release: on this machine."""
+    from modelops.demo import demonstrate
+    from modelops.home import Home
+
+    raise typer.Exit(demonstrate(Home.find(), name, profile))
+
+
+@app.command()
+def up(port: int = 3000, mlflow_port: int = 5000) -> None:
+    """Dagster's UI and daemon and MLflow's UI, under one supervisor; Ctrl-C stops all."""
+    from modelops.home import Home
+    from modelops.supervisor import command
+
+    argv, environment, addresses = command(Home.find(), port=port, mlflow_port=mlflow_port)
+    for title, address in addresses.items():
+        typer.echo(f"{title:<8} {address}")
+    sys.stdout.flush()
+    os.execvpe(argv[0], argv, environment)
+
+
+@release_app.command("list")
+def release_list(name: str, as_json: Json = False) -> None:
+    """Every promotion of a customization, newest first (`netlang`, `netlang_demo`)."""
+    from modelops.home import Home
+    from modelops.release.releases import list_releases
+
+    home = Home.find()
+    releases = list_releases(home.ledger, home.registry, name)
+    if as_json:
+        _print_json([asdict(release) for release in releases])
+    for release in [] if as_json else releases:
+        typer.echo(
+            f"v{release.version}  {release.alias or '-':<9} {release.digest[:12]}  "
+            f"{release.base}  epoch {release.epoch}  {release.at}"
+        )
+
+
+@release_app.command("show")
+def release_show(name: str, version: str = "champion") -> None:
+    """One release with its metrics and its decision, as JSON."""
+    from modelops.home import Home
+    from modelops.release.releases import show_release
+
+    home = Home.find()
+    _print_json(asdict(show_release(home.ledger, home.registry, name, version)))
+
+
+@release_app.command("promote")
+def release_promote(
+    name: str, base: str | None = None, profile: Profile = "full", actor: Actor = "unknown"
+) -> None:
+    """Promote the newest evaluated adapter, if its recorded decision says so."""
+    from modelops import lifecycle
+    from modelops.home import Home
+
+    home = Home.find()
+    customization = home.customization(name, profile)
+    chosen = home.base(base or customization.bases[0], customization)
+    typer.echo(lifecycle.release_adapter(customization, home, chosen, actor=actor).sentence)
+
+
+@release_app.command("rollback")
+def release_rollback(name: str, actor: Actor = "unknown") -> None:
+    """Go back to the release that served before (`netlang`, `netlang_demo`)."""
+    from modelops.home import Home
+    from modelops.release.releases import rollback
+
+    home = Home.find()
+    promotion = rollback(home.ledger, home.registry, name, actor=actor)
+    typer.echo(f"{name}@{promotion.adapter[:12]} is champion again, epoch {promotion.epoch}")
+
+
+@audit_app.command("verify")
+def audit_verify(as_json: Json = False) -> None:
+    """Recompute the hash chain; exit code 1 names the first row that does not fit."""
+    from modelops.home import Home
+
+    verdict = Home.find().ledger.verify_audit()
+    if as_json:
+        _print_json(asdict(verdict))
+    else:
+        typer.echo(str(verdict))
+    raise typer.Exit(0 if verdict.intact else 1)
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, default=str))

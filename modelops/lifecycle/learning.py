@@ -1,0 +1,69 @@
+"""From a corpus to an adapter."""
+
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from modelops.bases.card import Base
+from modelops.customization import Customization
+from modelops.errors import StoreError
+from modelops.home import Home
+from modelops.lifecycle.data import build_corpus
+from modelops.lifecycle.kept import Draft, Kept, keep
+from modelops.progress import Report, silent
+from modelops.store import Artifact
+from modelops.training import provenance
+from modelops.training.curve import PICTURE, TABLE
+from modelops.training.fit import fit
+
+
+def fit_adapter(
+    customization: Customization, home: Home, base: Base, report: Report = silent
+) -> Kept:
+    """The adapter of the newest corpus on `base`; a killed call goes on where it was."""
+    corpus = build_corpus(customization, home).artifact
+
+    def build(folder: Path) -> Draft:
+        work = home.root / "work"
+        fitted = fit(base, corpus.folder(), customization.adaptation, work=work, report=report)
+        shutil.copytree(fitted.folder, folder, dirs_exist_ok=True)
+        told = {name: value for name, value in fitted.summary.items() if value is not None}
+        return Draft(
+            attachments=fitted.attachments,
+            meta={**told, "customization": customization.digest, "corpus": corpus.digest},
+        )
+
+    kept = keep(home.store, "adapter", _inputs(customization, base, corpus), build)
+    shutil.rmtree(home.root / "work", ignore_errors=True)  # checkpoints of what is now kept
+    return kept
+
+
+def find_adapter(customization: Customization, home: Home, base: Base) -> Artifact:
+    """The adapter of the newest corpus on `base`. Raises StoreError when it was not fitted."""
+    from modelops.digests import digest_json
+
+    corpus = build_corpus(customization, home).artifact
+    found = home.store.find("adapter", digest_json(_inputs(customization, base, corpus)))
+    if found is None:
+        raise StoreError(
+            f"{customization.slug} has no adapter of its newest corpus on {base.name}: "
+            f"materialise {customization.slug}/adapter first, or use `modelops run`."
+        )
+    return found
+
+
+def losses(adapter: Artifact) -> tuple[float, float]:
+    """Loss per supervised token before the first step, and on unseen records at the end."""
+    first = pq.read_table(adapter.path(TABLE))["loss"][0].as_py()
+    after = adapter.meta.get("dev_loss", adapter.meta["loss"])
+    return first, after
+
+
+def loss_curve(adapter: Artifact) -> bytes:
+    """The loss curve, PNG."""
+    return adapter.path(PICTURE).read_bytes()
+
+
+def _inputs(customization: Customization, base: Base, corpus: Artifact) -> dict:
+    return provenance.inputs(base, corpus.folder(), customization.adaptation)
