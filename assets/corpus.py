@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.keys import about, asset_key
+from assets.keys import Made, about, asset_key
 from assets.metadata import shown
 from assets.resources import Deployment, Progress
 from modelops.customization import Customization
@@ -10,9 +10,7 @@ from modelops.digests import digest_json
 from modelops.lifecycle import data
 
 
-def corpus_assets(
-    customization: Customization,
-) -> list[dg.AssetsDefinition | dg.AssetChecksDefinition]:
+def corpus_assets(customization: Customization) -> Made:
     """Benchmark and corpus of one customization, and the claim that they share nothing."""
 
     @dg.asset(

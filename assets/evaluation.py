@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.keys import about, asset_key
+from assets.keys import Made, about, asset_key
 from assets.metadata import shown
 from assets.partitions import base_models
 from assets.resources import Deployment, Progress
@@ -11,9 +11,7 @@ from modelops.digests import digest_json
 from modelops.lifecycle import judging
 
 
-def evaluation_assets(
-    customization: Customization,
-) -> list[dg.AssetsDefinition | dg.AssetChecksDefinition]:
+def evaluation_assets(customization: Customization) -> Made:
     """Eval report of one customization on each base, and its gate."""
 
     @dg.asset(
@@ -32,11 +30,9 @@ def evaluation_assets(
         home = deployment.home()
         base = home.base(context.partition_key, customization)
         kept = judging.evaluate_adapter(customization, home, base, progress.of(context))
+        table = dg.MetadataValue.md(judging.as_markdown(customization, kept.artifact))
         return dg.MaterializeResult(
-            metadata={
-                **shown(kept),
-                "metrics": dg.MetadataValue.md(judging.as_markdown(customization, kept.artifact)),
-            },
+            metadata={**shown(kept), "metrics": table},
             data_version=dg.DataVersion(kept.artifact.digest),
         )
 

@@ -6,6 +6,9 @@ import dagster as dg
 
 from modelops.customization import Customization
 
+Made = list[dg.AssetsDefinition | dg.AssetChecksDefinition]
+"""What a factory returns: assets and their checks."""
+
 Kept = Literal["benchmark", "corpus", "adapter", "eval_report", "release"]
 
 

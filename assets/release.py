@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.keys import about, asset_key
+from assets.keys import Made, about, asset_key
 from assets.metadata import described
 from assets.partitions import base_models
 from assets.resources import Deployment
@@ -11,9 +11,7 @@ from modelops.digests import digest_json
 from modelops.lifecycle import releasing
 
 
-def release_assets(
-    customization: Customization,
-) -> list[dg.AssetsDefinition | dg.AssetChecksDefinition]:
+def release_assets(customization: Customization) -> Made:
     """Release of one customization, and the claim that the registry shows what the ledger holds."""
 
     @dg.asset(
@@ -23,7 +21,7 @@ def release_assets(
         code_version=digest_json(customization.tags),
     )
     def release(context: dg.AssetExecutionContext, deployment: Deployment) -> dg.MaterializeResult:
-        """Champion in the ledger first, then in MLflow; reads the recorded decision again itself."""
+        """Champion in the ledger, then in MLflow; it reads the recorded decision again itself."""
         home = deployment.home()
         base = home.base(context.partition_key, customization)
         released = releasing.release_adapter(

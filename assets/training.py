@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.keys import about, asset_key
+from assets.keys import Made, about, asset_key
 from assets.metadata import picture, shown
 from assets.partitions import base_models
 from assets.resources import Deployment, Progress
@@ -11,9 +11,7 @@ from modelops.digests import digest_json
 from modelops.lifecycle import learning
 
 
-def training_assets(
-    customization: Customization,
-) -> list[dg.AssetsDefinition | dg.AssetChecksDefinition]:
+def training_assets(customization: Customization) -> Made:
     """Adapter of one customization on each base, and the claim that it learned something."""
 
     @dg.asset(
@@ -33,7 +31,7 @@ def training_assets(
         base = home.base(context.partition_key, customization)
         kept = learning.fit_adapter(customization, home, base, progress.of(context))
         return dg.MaterializeResult(
-            metadata={**shown(kept), "loss curve": picture(learning.loss_curve(kept.artifact))},
+            metadata={**shown(kept), "curve": picture(learning.loss_curve(kept.artifact))},
             data_version=dg.DataVersion(kept.artifact.digest),
         )
 

@@ -124,30 +124,31 @@ def up(port: int = 3000, mlflow_port: int = 5000) -> None:
 
 
 @release_app.command("list")
-def release_list(name: str, as_json: Json = False) -> None:
-    """Every promotion of a customization, newest first (`netlang`, `netlang_demo`)."""
+def release_list(name: str, profile: Profile = "full", as_json: Json = False) -> None:
+    """Every release of a customization, newest first."""
     from modelops.home import Home
     from modelops.release.releases import list_releases
 
     home = Home.find()
-    releases = list_releases(home.ledger, home.registry, name)
+    slug = home.customization(name, profile).slug
+    releases = list_releases(home.ledger, slug, home.registry)
     if as_json:
         _print_json([asdict(release) for release in releases])
-    for release in [] if as_json else releases:
+    for one in [] if as_json else releases:
         typer.echo(
-            f"v{release.version}  {release.alias or '-':<9} {release.digest[:12]}  "
-            f"{release.base}  epoch {release.epoch}  {release.at}"
+            f"{slug} v{one.version}  {one.status:<11} {one.digest[:12]}  {one.base}  "
+            f"epoch {one.epoch}  {one.at}"
         )
 
 
 @release_app.command("show")
-def release_show(name: str, version: str = "champion") -> None:
-    """One release with its metrics and its decision, as JSON."""
+def release_show(name: str, profile: Profile = "full", version: str = "champion") -> None:
+    """One release, by version number or alias, with metrics and decision, as JSON."""
     from modelops.home import Home
-    from modelops.release.releases import show_release
+    from modelops.lifecycle.releasing import show
 
     home = Home.find()
-    _print_json(asdict(show_release(home.ledger, home.registry, name, version)))
+    _print_json(show(home, home.customization(name, profile), version))
 
 
 @release_app.command("promote")
@@ -155,24 +156,25 @@ def release_promote(
     name: str, base: str | None = None, profile: Profile = "full", actor: Actor = "unknown"
 ) -> None:
     """Promote the newest evaluated adapter, if its recorded decision says so."""
-    from modelops import lifecycle
     from modelops.home import Home
+    from modelops.lifecycle.releasing import release_adapter
 
     home = Home.find()
     customization = home.customization(name, profile)
     chosen = home.base(base or customization.bases[0], customization)
-    typer.echo(lifecycle.release_adapter(customization, home, chosen, actor=actor).sentence)
+    released = release_adapter(customization, home, chosen, actor=actor)
+    typer.echo(f"{released.name} v{released.version} is {released.status}, epoch {released.epoch}")
 
 
 @release_app.command("rollback")
-def release_rollback(name: str, actor: Actor = "unknown") -> None:
-    """Go back to the release that served before (`netlang`, `netlang_demo`)."""
+def release_rollback(name: str, profile: Profile = "full", actor: Actor = "unknown") -> None:
+    """Go back to the release that served before."""
     from modelops.home import Home
-    from modelops.release.releases import rollback
+    from modelops.lifecycle.releasing import roll_back
 
     home = Home.find()
-    promotion = rollback(home.ledger, home.registry, name, actor=actor)
-    typer.echo(f"{name}@{promotion.adapter[:12]} is champion again, epoch {promotion.epoch}")
+    serving = roll_back(home, home.customization(name, profile), actor=actor)
+    typer.echo(f"{serving.name}@{serving.digest[:12]} v{serving.version} is champion again")
 
 
 @audit_app.command("verify")
@@ -180,12 +182,11 @@ def audit_verify(as_json: Json = False) -> None:
     """Recompute the hash chain; exit code 1 names the first row that does not fit."""
     from modelops.home import Home
 
-    verdict = Home.find().ledger.verify_audit()
+    head = Home.find().ledger.verify_audit()
     if as_json:
-        _print_json(asdict(verdict))
+        _print_json(asdict(head))
     else:
-        typer.echo(str(verdict))
-    raise typer.Exit(0 if verdict.intact else 1)
+        typer.echo(f"{head.rows} rows, chain intact, head {head.hash}")
 
 
 def _print_json(value: Any) -> None:

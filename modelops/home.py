@@ -1,4 +1,4 @@
-"""Where everything is kept: the checkout a person edits, and MODELOPS_HOME that the machine fills."""
+"""Where everything is: the checkout a person edits, and MODELOPS_HOME that the machine fills."""
 
 import os
 import shutil

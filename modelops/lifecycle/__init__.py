@@ -1,1 +1,1 @@
-"""The stages in their order: what exists is found by the digest of its inputs, the rest is built."""
+"""The stages in order: what exists is found by the digest of its inputs, the rest is built."""

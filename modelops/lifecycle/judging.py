@@ -44,7 +44,7 @@ OUTCOMES, PAGE = "outcomes.parquet", "report.html"
 
 @dataclass
 class Bench:
-    """One benchmark, and whoever stands before it; loads an engine only when somebody must answer."""
+    """One benchmark and whoever stands before it; an engine is loaded when somebody must answer."""
 
     customization: Customization
     home: Home

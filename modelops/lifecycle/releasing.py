@@ -1,7 +1,7 @@
 """From a recorded decision to a release, and what stands after it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from modelops.bases.card import Base
@@ -15,7 +15,13 @@ from modelops.lifecycle.learning import find_adapter
 from modelops.release.gate import Decision, decision_of
 from modelops.release.lineage import Dataset, Lineage
 from modelops.release.reconcile import reconcile as reconcile_registry
-from modelops.release.releases import Candidate, Release, list_releases, promote_release
+from modelops.release.releases import (
+    Candidate,
+    Release,
+    list_releases,
+    promote_release,
+    rollback,
+)
 from modelops.store import Artifact
 
 
@@ -76,6 +82,29 @@ def release_adapter(
 def reconcile(customization: Customization, home: Home) -> list[str]:
     """Make MLflow agree with the ledger; says what it repaired."""
     return reconcile_registry(home.ledger, home.registry, home.store, customization.slug)
+
+
+def roll_back(home: Home, customization: Customization, *, actor: str) -> Release:
+    """Take back the release in force; the one before it serves again."""
+    history = home.ledger.history(customization.slug)
+    epoch = history[-1].epoch if history else 0
+    return rollback(
+        home.ledger, home.registry, customization.slug, expected_epoch=epoch, actor=actor
+    )
+
+
+def show(home: Home, customization: Customization, version: str) -> dict[str, Any]:
+    """One release, by version or alias, with the decision behind it; JSON values.
+
+    Raises ReleaseError naming the releases that exist.
+    """
+    releases = list_releases(home.ledger, customization.slug, home.registry)
+    found = next((one for one in releases if version in (one.version, one.status)), None)
+    if found is None:
+        known = ", ".join(f"{one.version} ({one.status})" for one in releases) or "none yet"
+        raise ReleaseError(f"{customization.slug} has no release {version}; there are: {known}.")
+    decision = home.ledger.decision(found.decision_id)
+    return {**asdict(found), "decision": asdict(decision)}
 
 
 def standing(customization: Customization, home: Home, base: Base) -> Standing:
