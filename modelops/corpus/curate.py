@@ -41,7 +41,7 @@ pc: Any = pyarrow.compute  # its functions are made at import, unseen by type ch
 ATTACHMENTS = ("rejects.parquet", "report.json")
 """Files of a corpus folder that tell how it was made and are no part of what it is."""
 
-_CHUNK_RECORDS = 16_384
+_CHUNK_RECORDS = 8192
 _CHUNK_CHARACTERS = 64 * 2**20
 
 
@@ -193,7 +193,7 @@ def _write(
             rows = slice(start, start + table.num_rows)
             mine, in_dev = twins[rows], aside[rows][twins[rows] < 0]
             copies = table.filter(pa.array(mine >= 0))
-            details = [f"like {sifted.ids[twin].hex()}" for twin in mine[mine >= 0].tolist()]
+            details = [f"like {twin.tobytes().hex()}" for twin in sifted.ids[mine[mine >= 0]]]
             rejects.rows(copies, "near_duplicate", details)
             kept = table.filter(pa.array(mine < 0))
             made.count(kept, in_dev)

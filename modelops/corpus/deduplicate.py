@@ -5,6 +5,7 @@ them, so of one band more than that at least one agrees throughout: banding lose
 """
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from modelops.corpus.shingles import Ragged
 
 Signatures = NDArray[np.uint16]
 """Shape (n, POSITIONS)."""
+
+Indices = NDArray[np.int32]
 
 POSITIONS = 128
 SEED = 1
@@ -38,47 +41,77 @@ def signatures(shingles: Ragged) -> Signatures:
     return out
 
 
-def similarity(one: Signatures, many: Signatures) -> NDArray[np.float64]:
-    """Estimated Jaccard similarity of one signature, shape (k,), to many, shape (m, k)."""
-    return np.count_nonzero(many == one, axis=1) / one.shape[0]
+def similarity(one: Signatures, other: Signatures) -> NDArray[np.float64]:
+    """Estimated Jaccard similarity of signatures row by row, shapes (m, k) or (k,)."""
+    return np.count_nonzero(one == other, axis=-1) / one.shape[-1]
 
 
 def near_duplicates(sketches: Signatures, threshold: float) -> NDArray[np.int64]:
-    """For each row the earlier surviving row it is a copy of, or -1 when it survives.
+    """For each row an earlier surviving row of which it is a copy, or -1 when it survives.
 
-    Rows are taken in order; one is dropped when its estimated similarity to a survivor reaches
+    A row is dropped exactly when its estimated similarity to an earlier survivor reaches
     `threshold`. So no two survivors are that similar, and each dropped row has a survivor that is.
+
+    In each round the rows that come first wherever they share a band are known to survive; what
+    is like them is dropped; both leave. The earliest row that is left always is such a row.
     """
     twins = np.full(len(sketches), -1, np.int64)
-    groups = _groups(sketches, threshold)
-    suspects = np.flatnonzero((groups >= 0).any(axis=0))
-    survivors: dict[int, list[int]] = {}
-    for row in suspects.tolist():
-        mine = [group for group in groups[:, row].tolist() if group >= 0]
-        seen = sorted({other for group in mine for other in survivors.get(group, ())})
-        if seen:
-            close = similarity(sketches[row], sketches[seen]) >= threshold
-            if close.any():
-                twins[row] = seen[int(close.argmax())]
-                continue
-        for group in mine:
-            survivors.setdefault(group, []).append(row)
+    rows, groups = _shared_bands(sketches, threshold)
+    while len(rows):
+        first = _changes(groups)
+        leaders = rows[first][np.cumsum(first) - 1]
+        behind = np.zeros(len(sketches), bool)
+        behind[rows[~first]] = True
+        settled = ~behind[leaders]
+        compared = np.flatnonzero(settled & ~first)
+        close = compared[_alike(sketches, rows[compared], leaders[compared], threshold)]
+        np.maximum.at(twins, rows[close], leaders[close])
+        leaves = (twins[rows] >= 0) | (settled & first)
+        rows, groups = _without_loners(rows[~leaves], groups[~leaves])
     return twins
 
 
-def _groups(sketches: Signatures, threshold: float) -> NDArray[np.int32]:
-    """Shape (bands, n): rows with an equal band share a number; -1 where nobody shares."""
-    edges = band_edges(sketches.shape[1], threshold)
-    groups = np.full((len(edges) - 1, len(sketches)), -1, np.int32)
+def _alike(
+    sketches: Signatures, rows: Indices, others: Indices, threshold: float
+) -> NDArray[np.bool_]:
+    """Whether each row is as similar to the other one as `threshold` says."""
+    parts = [
+        similarity(sketches[rows[here]], sketches[others[here]]) >= threshold
+        for here in (slice(at, at + _CHUNK) for at in range(0, len(rows), _CHUNK))
+    ]
+    return np.concatenate([np.empty(0, bool), *parts])
+
+
+def _shared_bands(sketches: Signatures, threshold: float) -> tuple[Indices, Indices]:
+    """Rows that share a band with others, and a number for each group of such rows.
+
+    Sorted by group, then by row; a row is in as many groups as it shares bands.
+    """
+    found: list[tuple[Indices, Indices]] = [(np.empty(0, np.int32), np.empty(0, np.int32))]
     used = 0
-    for band, (start, stop) in enumerate(pairwise(edges)):
-        _, inverse, counts = np.unique(
-            _band_keys(sketches[:, start:stop]), return_inverse=True, return_counts=True
-        )
-        numbers = np.where(counts > 1, used + np.cumsum(counts > 1), -1)
-        groups[band] = numbers[inverse]
-        used = max(used, int(numbers.max(initial=-1)))
-    return groups
+    for start, stop in pairwise(band_edges(sketches.shape[1], threshold)):
+        keys = _band_keys(sketches[:, start:stop])
+        order = np.argsort(keys, kind="stable").astype(np.int32)
+        groups = (np.cumsum(_changes(keys[order])) + used).astype(np.int32)
+        used += len(keys)
+        found.append(_without_loners(order, groups))
+    rows, groups = zip(*found, strict=True)
+    return np.concatenate(rows), np.concatenate(groups)
+
+
+def _without_loners(rows: Indices, groups: Indices) -> tuple[Indices, Indices]:
+    """Leave out groups of one."""
+    first = _changes(groups)
+    last = np.append(first[1:], True)[: len(first)]
+    several = ~(first & last)
+    return rows[several], groups[several]
+
+
+def _changes(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Whether each value is another than the one before it."""
+    changes = np.ones(len(values), bool)
+    changes[1:] = values[1:] != values[:-1]
+    return changes
 
 
 def band_edges(positions: int, threshold: float) -> list[int]:

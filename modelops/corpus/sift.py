@@ -36,7 +36,8 @@ class Sifted:
     """What passed, in id order, on disk; near duplicates are still in it."""
 
     path: Path
-    ids: list[bytes]
+    ids: NDArray[np.uint8]
+    """Shape (rows, 32)."""
     sketches: Signatures
     """Shape (rows, POSITIONS), or (0, POSITIONS) when near duplicates are kept."""
     dev: NDArray[np.bool_]
@@ -63,20 +64,23 @@ class Sieve:
         """Filter every bucket; the rows that pass go to `path`."""
         sketch = self.settings.near_duplicates is not None
         sketches = np.empty((spill.rows if sketch else 0, POSITIONS), np.uint16)
-        ids: list[bytes] = []
+        ids = np.empty((spill.rows, 32), np.uint8)
         dev: list[bool] = []
-        done = 0
+        done = rows = 0
         with pa.ipc.new_stream(str(path), SIFTED) as stream:
             for table in spill.tables():
                 done += table.num_rows
                 kept, in_dev = self._filter(table)
+                here = slice(rows, rows + kept.num_rows)
                 if sketch and kept.num_rows:
-                    sketches[len(ids) : len(ids) + kept.num_rows] = self._sketch(kept)
-                ids += map(bytes.fromhex, kept.column("id").to_pylist())
+                    sketches[here] = self._sketch(kept)
+                hexadecimal = "".join(kept.column("id").to_pylist())
+                ids[here] = np.frombuffer(bytes.fromhex(hexadecimal), np.uint8).reshape(-1, 32)
+                rows += kept.num_rows
                 dev += in_dev
                 stream.write_table(kept)
-                report("sift records", done, spill.rows, {"kept": len(ids)})
-        return Sifted(path, ids, sketches[: len(ids)], np.array(dev, bool))
+                report("sift records", done, spill.rows, {"kept": rows})
+        return Sifted(path, ids[:rows], sketches[:rows], np.array(dev, bool))
 
     def _sketch(self, table: pa.Table) -> Signatures:
         pair = pair_words(table.column("prompt"), table.column("completion"))

@@ -27,6 +27,7 @@ class Lower:
 
     name: str = "lower"
     code_digest: str = "0" * 64
+    note: str = "a fake"
     slice_by: tuple[str, ...] = ()
 
     def check_options(self, options: Any) -> None: ...

@@ -43,6 +43,7 @@ class Letters:
 
     name: str = "letters"
     code_digest: str = "0" * 64
+    note: str = "a fake"
     slice_by: tuple[str, ...] = ()
 
     def check_options(self, options: Any) -> None: ...

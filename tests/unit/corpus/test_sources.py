@@ -243,6 +243,7 @@ class Echo:
 
     name: str = "echo"
     code_digest: str = "0" * 64
+    note: str = "a fake"
     slice_by: tuple[str, ...] = ()
 
     def check_options(self, options: Any) -> None: ...
