@@ -79,7 +79,12 @@ def safetensors_header(path: Path) -> dict[str, Any]:
 
 
 def _check_offsets(header: dict[str, Any], data_bytes: int) -> None:
-    spans = sorted(e["data_offsets"] for n, e in header.items() if n != "__metadata__")
+    if not isinstance(header, dict):
+        raise TypeError("no mapping")
+    entries = [entry for name, entry in header.items() if name != "__metadata__"]
+    if not all(isinstance(e["dtype"], str) and prod(e["shape"]) >= 0 for e in entries):
+        raise ValueError("no shapes")
+    spans = sorted(entry["data_offsets"] for entry in entries)
     ends = [0, *(end for _, end in spans)]
     if [start for start, _ in spans] != ends[:-1] or ends[-1] != data_bytes or not spans:
         raise ValueError("gaps or overlaps")

@@ -86,9 +86,18 @@ def _describe(declaration: Declaration, folder: Path, history: tuple[str, ...]) 
 
 def _try(base: Base) -> None:
     """Load it once, and render a chat: what cannot be used is not imported."""
-    load_model(base, dtype=base.card.dtype)
     turn = [{"role": "user", "content": "ready?"}]
-    if not load_tokenizer(base).apply_chat_template(turn, add_generation_prompt=True):
+    try:
+        load_model(base)
+        rendered = load_tokenizer(base).apply_chat_template(turn, add_generation_prompt=True)
+    except BaseModelError:
+        raise
+    except Exception as error:  # whatever is wrong with the files, this is where it shows
+        raise BaseModelError(
+            f"{base.name} cannot be loaded: {error}. Correct its files, or choose an architecture "
+            "that transformers ships."
+        ) from error
+    if not rendered:
         raise BaseModelError(f"{base.name}: its chat template renders nothing; correct it.")
 
 
