@@ -42,7 +42,7 @@ ATTACHMENTS = ("rejects.parquet", "report.json")
 """Files of a corpus folder that tell how it was made and are no part of what it is."""
 
 _CHUNK_RECORDS = 8192
-_CHUNK_CHARACTERS = 64 * 2**20
+_CHUNK_CHARACTERS = 8 * 2**20
 
 
 def curate(  # noqa: PLR0913 - one orchestrator, each argument of another kind

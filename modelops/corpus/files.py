@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from modelops.corpus.records import SCHEMA, Record, record_of
 from modelops.errors import CorpusError
 
-ROWS_PER_GROUP = 8192
+ROWS_PER_GROUP = 2048
 
 
 def table_of(records: Iterable[Record]) -> pa.Table:

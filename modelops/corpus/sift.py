@@ -45,7 +45,7 @@ class Sifted:
 
     def tables(self) -> Iterator[pa.Table]:
         """Tables of `SIFTED`."""
-        with pa.ipc.open_stream(str(self.path)) as stream:
+        with pa.OSFile(str(self.path)) as file, pa.ipc.open_stream(file) as stream:
             for batch in stream:
                 yield pa.Table.from_batches([batch])
 

@@ -54,6 +54,6 @@ class Spill:
         self.close()
         keys = [(name, "ascending") for name in (self._key, *then_by)]
         for bucket in sorted(self._writers):
-            with pa.ipc.open_stream(self._path(bucket)) as stream:
+            with pa.OSFile(self._path(bucket)) as file, pa.ipc.open_stream(file) as stream:
                 table = stream.read_all()
             yield table.take(pc.sort_indices(table, sort_keys=keys)).combine_chunks()
