@@ -93,8 +93,9 @@ class Generator:
             yield self._unseen(index, sets, seen)
 
     def _unseen(self, index: int, sets: list[list[tuple[str, ...]]], seen: set[bytes]) -> Record:
+        traffic = self.options.profile.removesuffix("51")  # both versions draw the same
         for attempt in range(TRIES):
-            random = Random(f"netlang/{self.options.seed}/{index}/{attempt}")
+            random = Random(f"{traffic}/{self.options.seed}/{index}/{attempt}")
             modern = random.random() < self.options.modern_share
             draw = Draw(random, PROFILES[self.options.profile], self.options.max_ports)
             config = draw.config(draw.features(sets))
