@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 CURATE = """
-import resource, sys
+import sys
 from pathlib import Path
 import numpy as np
 from modelops.corpus.curate import curate
@@ -20,7 +20,9 @@ class Long:
             yield Record(words, f"answer {number}")
 
 report = curate({"long": Long()}, Curation(), folder=Path(sys.argv[1]))
-print(report.characters / 2**20, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+# getrusage would say the peak of the parent too, if that was higher when it started this process
+[peak] = [line for line in Path("/proc/self/status").open() if line.startswith("VmHWM:")]
+print(report.characters / 2**20, int(peak.split()[1]) / 1024)
 """
 
 
