@@ -191,3 +191,7 @@ def audit_verify(as_json: Json = False) -> None:
 
 def _print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2, default=str))
+
+
+if __name__ == "__main__":
+    main()

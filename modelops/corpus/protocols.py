@@ -36,13 +36,25 @@ class Source(Protocol):
 class Blueprint(Protocol):
     """An industry: where its records come from, what counts as right, what counts as the same."""
 
-    name: str
-    code_digest: str
-    """Digest of the code that decides records and judgements; part of every derived version."""
-    note: str
-    """What a reader of a report has to know of the verifier: its reach and its blind spots."""
-    slice_by: tuple[str, ...]
-    """Record attributes by which a report is cut, for example `size`."""
+    @property
+    def name(self) -> str:
+        """The name by which customizations call it."""
+        ...
+
+    @property
+    def code_digest(self) -> str:
+        """Digest of the code that decides records and judgements; part of every derived version."""
+        ...
+
+    @property
+    def note(self) -> str:
+        """What a reader of a report has to know of the verifier: its reach and its blind spots."""
+        ...
+
+    @property
+    def slice_by(self) -> tuple[str, ...]:
+        """Record attributes by which a report is cut, for example `size`."""
+        ...
 
     def check_options(self, options: Mapping[str, Any]) -> None:
         """Raise pydantic's ValidationError when `options` of a source are wrong."""
