@@ -5,7 +5,7 @@ yields it as `Unreadable`, for curation to count. Both may be called again and r
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -24,9 +24,6 @@ from modelops.corpus.settings import (
 )
 from modelops.corpus.tables import scan_parquet
 from modelops.errors import CorpusError
-
-INHERITED = ("licence", "region", "purpose", "expires")
-"""Fields of a record that its source's section fills when the record leaves them empty."""
 
 
 @runtime_checkable
@@ -100,11 +97,15 @@ class Inheriting:
 
 def inherit(record: Record, section: Provenance, name: str) -> Record:
     """The record under its source's name, its empty provenance filled from the section."""
-    lacking = {
-        field: value
-        for field in INHERITED
-        if (value := getattr(section, field)) and not getattr(record, field)
-    }
-    if not lacking and record.source == name:
-        return record
-    return replace(record, source=name, **lacking)
+    return Record(
+        prompt=record.prompt,
+        completion=record.completion,
+        source=name,
+        subject=record.subject,
+        licence=record.licence or section.licence,
+        region=record.region or section.region,
+        purpose=record.purpose or section.purpose,
+        created=record.created,
+        expires=record.expires or section.expires,
+        attributes=record.attributes,
+    )
