@@ -5,7 +5,6 @@ bucket is sorted and filtered; the survivors of the near-duplicate check are wri
 So the same set of records gives the same bytes, in whatever order it was read.
 """
 
-import math
 import shutil
 import tempfile
 from collections import Counter
@@ -141,9 +140,9 @@ def _read(
         if len(chunk) >= _CHUNK_RECORDS or characters >= _CHUNK_CHARACTERS:
             spill.write(table_of(chunk))
             chunk, characters = [], 0
-            report("read records", counts.total(), math.inf, {})
+            report("read sources", len(counts) - 1, len(sources), {"records": counts.total()})
     spill.write(table_of(chunk))
-    report("read records", counts.total(), counts.total(), {})
+    report("read sources", len(sources), len(sources), {"records": counts.total()})
     return counts, spill
 
 
