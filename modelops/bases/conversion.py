@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from modelops.errors import BaseModelError
 from modelops.progress import Report
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from gguf import ReaderTensor
+
 VERSIONS = (2, 3)
 
 
@@ -24,7 +27,7 @@ def convert_gguf(gguf: Path, folder: Path, *, report: Report) -> str:
     Raises BaseModelError when the file is not GGUF or its architecture is unknown.
     """
     _guard_gguf(gguf)
-    with _reported_bars(report):
+    with _reported_bars(report) as kinds:
         try:
             _convert(gguf, folder, report)
         except Exception as error:  # a damaged file breaks the parsers below us in any way
@@ -33,7 +36,7 @@ def convert_gguf(gguf: Path, folder: Path, *, report: Report) -> str:
             ) from error
     for name in ("config.json", "generation_config.json", "tokenizer_config.json"):
         _forget(folder / name)
-    return _quantization(gguf)
+    return kinds.most_common(1)[0][0]
 
 
 def _guard_gguf(gguf: Path) -> None:
@@ -66,15 +69,6 @@ def _convert(gguf: Path, folder: Path, report: Report) -> None:
     report("save", 1, 1, {})
 
 
-def _quantization(gguf: Path) -> str:
-    from gguf import GGUFReader
-
-    kinds: dict[str, int] = {}
-    for tensor in GGUFReader(gguf).tensors:
-        kinds[tensor.tensor_type.name] = kinds.get(tensor.tensor_type.name, 0) + tensor.n_elements
-    return max(kinds, key=lambda kind: kinds[kind])
-
-
 def _forget(path: Path) -> None:
     """Drop the converter's version, which would change the base's identity and nothing else."""
     if path.is_file():
@@ -84,14 +78,20 @@ def _forget(path: Path) -> None:
 
 
 @contextmanager
-def _reported_bars(report: Report) -> Generator[None]:
-    """Turn the converter's own progress bar into reports: it has no hook, and prints to stderr."""
+def _reported_bars(report: Report) -> Generator[Counter[str]]:
+    """Turn the converter's own progress bar into reports: it has no hook, and prints to stderr.
+
+    Yields what passes by: quantization -> number of weights, once the conversion is done.
+    """
     from transformers import modeling_gguf_pytorch_utils as converter
 
-    def bar(tensors: Iterable[T], **_: object) -> Iterator[T]:
+    kinds: Counter[str] = Counter()
+
+    def bar(tensors: Iterable[ReaderTensor], **_: object) -> Iterator[ReaderTensor]:
         listed = list(tensors)
         for done, tensor in enumerate(listed):
             report("convert weights", done, len(listed), {})
+            kinds[tensor.tensor_type.name] += tensor.n_elements
             yield tensor
         report("convert weights", len(listed), len(listed), {})
 
@@ -99,7 +99,7 @@ def _reported_bars(report: Report) -> Generator[None]:
     converter.tqdm = cast("Any", bar)
     try:
         with quiet_bars():
-            yield
+            yield kinds
     finally:
         converter.tqdm = theirs
 

@@ -38,11 +38,13 @@ def fields_of(section: ast.ClassDef) -> list[str]:
 
 
 def reads_of(tree: ast.AST, classes: set[str]) -> Iterator[tuple[str, str]]:
-    """(attribute, class around it): `policy.min_rows`, and patterns that name a class's fields."""
+    """(attribute, class whose validator reads it): checking a field is not using it."""
 
     def walk(node: ast.AST, around: str) -> Iterator[tuple[str, str]]:
         if isinstance(node, ast.ClassDef) and node.name in classes:
             around = node.name
+        if isinstance(node, ast.FunctionDef) and not is_validator(node):
+            around = ""
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
             yield node.attr, around
         if isinstance(node, ast.MatchClass):
@@ -53,8 +55,12 @@ def reads_of(tree: ast.AST, classes: set[str]) -> Iterator[tuple[str, str]]:
     yield from walk(tree, "")
 
 
+def is_validator(function: ast.FunctionDef) -> bool:
+    return any("validator" in ast.unparse(decorator) for decorator in function.decorator_list)
+
+
 def unread(trees: list[ast.Module]) -> list[str]:
-    """`Section.field` for each field that no code outside that class reads as an attribute."""
+    """`Section.field` for each field that no code but that class's validators reads."""
     sections = section_classes(trees)
     names = {section.name for section in sections}
     readers: dict[str, set[str]] = {}
@@ -93,11 +99,17 @@ def test_every_field_of_every_section_is_read():
 EXAMPLE = """
 class Policy(Section):
     used: int = 1
-    own: int = 2
+    checked: int = 2
+    derived: int = 2
     dead: int = 3
 
+    @model_validator(mode="after")
     def rule(self):
-        return self.own
+        return self.checked
+
+    @property
+    def meaning(self):
+        return self.derived
 
 class Inner(Policy):
     deeper: int = 4
@@ -108,5 +120,5 @@ def act(policy):
 """
 
 
-def test_a_field_that_only_its_own_class_reads_is_dead():
-    assert unread([ast.parse(EXAMPLE)]) == ["Policy.own", "Policy.dead", "Inner.deeper"]
+def test_a_field_that_only_its_own_validator_reads_is_dead():
+    assert unread([ast.parse(EXAMPLE)]) == ["Policy.checked", "Policy.dead", "Inner.deeper"]
