@@ -10,7 +10,7 @@ def partial_definitions(definitions: dict[str, Any]) -> dict[str, Any]:
     return {f"{PREFIX}{name}": partial(schema) for name, schema in definitions.items()}
 
 
-def partial(schema: Any) -> Any:  # noqa: ANN401 - a JSON value
+def partial(schema: Any) -> Any:
     """The schema of overrides: any field may be left out, null removes an entry of a mapping."""
     if isinstance(schema, list):
         return [partial(item) for item in schema]
