@@ -92,7 +92,7 @@ def _sqlite(url: sa.URL) -> sa.Engine:
     return engine
 
 
-def _prepare_sqlite(dbapi: Any, _record: object) -> None:  # noqa: ANN401 a driver's own type
+def _prepare_sqlite(dbapi: Any, _record: object) -> None:
     dbapi.isolation_level = None  # SQLAlchemy, not the driver, says BEGIN
     for pragma in (
         f"busy_timeout = {_BUSY_MS}",

@@ -229,7 +229,7 @@ def _decision(row: Mapping[Any, Any]) -> Decision:
     return Decision(**values)
 
 
-def _plain(value: Mapping[str, Any], word: str) -> Any:  # noqa: ANN401 JSON is anything
+def _plain(value: Mapping[str, Any], word: str) -> Any:
     try:
         return json.loads(canonical_json(dict(value)).encode(), parse_constant=_refuse)
     except (TypeError, ValueError) as error:

@@ -274,7 +274,7 @@ def _check(adapter: Artifact, lineage: Lineage) -> None:
             raise ReleaseError(f"Metric {name} is {value}: evaluate again before recording it.")
 
 
-def _input(dataset: Dataset) -> Any:  # noqa: ANN401 mlflow is imported inside functions
+def _input(dataset: Dataset) -> Any:
     from mlflow.entities import Dataset as MlflowDataset
     from mlflow.entities import DatasetInput, InputTag
 

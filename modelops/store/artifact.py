@@ -78,7 +78,7 @@ class Artifact:
         """Local folder of all files, verified once; read only. Raises IntegrityError."""
         return self._reader.folder(self)
 
-    def read_json(self, name: str) -> Any:  # noqa: ANN401 JSON is anything
+    def read_json(self, name: str) -> Any:
         """Content of one JSON file."""
         return json.loads(self.path(name).read_text(encoding="utf-8"))
 
