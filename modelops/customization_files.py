@@ -4,13 +4,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from modelops.bases.catalog import read_catalog
 from modelops.blueprints.registry import load_blueprint
-from modelops.corpus.settings import BlueprintSource
 from modelops.customization import Customization
 from modelops.documents.problem import Problem, refuse
 from modelops.documents.profiles import FULL, profiles_of, removable
@@ -147,33 +146,31 @@ class _Reader:
             )
         except ValidationError as error:
             problems += problems_of(error, tree, path, model=Customization)
-            return None
-        self._check_names(customization, tree, path, problems)
+            customization = None
+        self._check_names(tree, path, problems)
         return customization
 
-    def _check_names(
-        self, customization: Customization, tree: Tree, path: Path, problems: list[Problem]
-    ) -> None:
-        """What only a look beyond the file can tell: bases, blueprint, options, metrics."""
-        for index, base in enumerate(customization.bases):
-            if base not in self.bases:
-                fact = f"names the base `{base}`, which bases.yaml does not declare"
-                remedy = did_you_mean(base, self.bases)
+    def _check_names(self, tree: Tree, path: Path, problems: list[Problem]) -> None:
+        """What only a look beyond the file can tell, of whatever else is sound in it."""
+        for index, base in enumerate(_entries(tree, "bases", list)):
+            if isinstance(base.value, str) and base.value not in self.bases:
+                fact = f"names the base `{base.value}`, which bases.yaml does not declare"
+                remedy = did_you_mean(base.value, self.bases)
                 _add(problems, path, tree, ("bases", index), fact, remedy)
-        for metric, least in customization.gate.floors.items():
-            wrong = _floor_fault(metric, least)
+        for metric, least in _entries(tree, "gate.floors", dict).items():
+            wrong = _floor_fault(metric, least.value)
             if wrong:
                 _add(problems, path, tree, ("gate", "floors", metric), *wrong)
-        problems += _blueprint_problems(customization, tree, path)
+        problems += _blueprint_problems(tree, path)
 
 
 REMOVABLE = frozenset(removable(Customization))
 
 
-def _floor_fault(metric: str, least: float) -> tuple[str, str] | None:
+def _floor_fault(metric: str, least: object) -> tuple[str, str] | None:
     """Fact and remedy for a floor that no report can ever meet."""
     known = metric in METRICS or bool(FACT_METRIC.fullmatch(metric))
-    if known and not 0 <= least <= 1:
+    if known and isinstance(least, int | float) and not 0 <= least <= 1:
         return f"is {least}", "Write a share from 0 to 1."
     hint = did_you_mean(metric, METRICS)
     if not known and (hint.startswith("Did") or not MEASURE.fullmatch(metric)):
@@ -181,30 +178,49 @@ def _floor_fault(metric: str, least: float) -> tuple[str, str] | None:
     return None
 
 
-def _blueprint_problems(customization: Customization, tree: Tree, path: Path) -> list[Problem]:
+def _blueprint_problems(tree: Tree, path: Path) -> list[Problem]:
     problems: list[Problem] = []
-    sections = {
-        **{("sources", name): source for name, source in customization.sources.items()},
-        **{("benchmark", "slices", n): s for n, s in customization.benchmark.slices.items()},
-    }
-    drawn = {place: s for place, s in sections.items() if isinstance(s, BlueprintSource)}
-    if customization.blueprint is None:
+    drawn = dict(_blueprint_sources(tree))
+    name = tree.child("blueprint")
+    if name is None or name.value is None:
         for place in drawn:
             remedy = "Name the blueprint in `blueprint:`, or read files with another kind."
             _add(problems, path, tree, (*place, "kind"), "needs a blueprint", remedy)
+    if name is None or not isinstance(name.value, str):
         return problems
     try:
-        blueprint = load_blueprint(customization.blueprint)
+        blueprint = load_blueprint(name.value)
     except CustomizationError as error:
         fact, _, remedy = str(error).partition("; ")
         _add(problems, path, tree, ("blueprint",), f"is refused: {fact}", remedy.capitalize())
         return problems
-    for place, source in drawn.items():
+    for place, options in drawn.items():
         try:
-            blueprint.check_options(source.options)
+            blueprint.check_options(options)
         except ValidationError as error:
             problems += problems_of(error, tree, path, prefix=(*place, "options"))
     return problems
+
+
+def _blueprint_sources(tree: Tree) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """Place and options of everything that the blueprint shall read."""
+    for field in ("sources", "benchmark.slices"):
+        for name, source in _entries(tree, field, dict).items():
+            kind = source.child("kind")
+            if kind is not None and kind.value == "blueprint":
+                options = _entries(source, "options", dict)
+                yield (*field.split("."), name), {k: v.plain() for k, v in options.items()}
+
+
+Kind = TypeVar("Kind", list, dict)
+
+
+def _entries(tree: Tree, field: str, kind: type[Kind]) -> Kind:
+    """The list or mapping at a dotted field; empty when there is something else or nothing."""
+    here: Tree | None = tree
+    for key in field.split("."):
+        here = here.child(key) if here is not None else None
+    return here.value if here is not None and isinstance(here.value, kind) else kind()
 
 
 def _add(problems: list[Problem], path: Path, tree: Tree, place: Place, *words: str) -> None:

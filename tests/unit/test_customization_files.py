@@ -267,6 +267,22 @@ def test_every_fault_of_every_file_is_told_at_once(checkout: Path):
     assert len(str(refused.value).splitlines()) == len(check(checkout))
 
 
+def test_names_are_looked_up_even_where_other_fields_are_wrong(checkout: Path, toyland: None):
+    text = (
+        PLAIN.replace("rank: 8", "rank: 0")
+        .replace("[tiny]", "[tinny]")
+        .replace("{kind: jsonl, path: rows.jsonl}", "{kind: blueprint, options: {records: 0}}")
+    )
+    text = "blueprint: toyland\n" + text + "gate: {floors: {equivalnce: 1}}\n"
+
+    assert [field for _, field, *_ in problems(checkout, text)] == [
+        "bases[0]",
+        "sources.rows.options.records",
+        "adaptation.lora.rank",
+        "gate.floors.equivalnce",
+    ]
+
+
 def test_a_fault_in_a_profile_has_the_line_of_the_profile(checkout: Path):
     text = PLAIN + "profiles:\n  demo:\n    adaptation:\n      lora: {rank: 999}\n"
 
@@ -318,7 +334,7 @@ def test_floors_name_metrics_that_a_report_can_hold(checkout: Path, floor: str):
     [
         ("equivalnce: 0.9", "is not a metric"),
         ("unseen.f1: 0.9", "is not a metric"),
-        ("compile_rate: 80", "is 80.0"),
+        ("compile_rate: 80", "is 80"),
     ],
 )
 def test_floors_that_no_report_can_meet_are_told(checkout: Path, floor: str, fact: str):
