@@ -75,18 +75,21 @@ class CausalAttention(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, query: Any, key: Any, value: Any, scale: float) -> torch.Tensor:
-        """Shapes as in `attend`; the result is (b, t, h, d)."""
+        """Shapes as in `attend`; the result is (b, t, h, d).
+
+        More keys than queries are allowed without gradient: the queries are then the last ones.
+        """
         batch, heads, length, width = query.shape
         groups = key.shape[1]
         q = query.view(batch, groups, heads // groups, length, width)
-        k = key.reshape(batch * groups, length, width)
-        v = value.reshape(batch * groups, length, width)
+        k = key.reshape(batch * groups, -1, width)
+        v = value.reshape(batch * groups, -1, width)
         out = query.new_empty(batch, length, groups, heads // groups, width)
-        weights = []
+        seen, weights = k.shape[1] - length, []
         for start in range(0, length, BLOCK):
             stop = min(start + BLOCK, length)
-            p = _weights(q[:, :, :, start:stop], k[:, :stop], scale)
-            part = torch.bmm(p, v[:, :stop])
+            p = _weights(q[:, :, :, start:stop], k[:, : seen + stop], scale)
+            part = torch.bmm(p, v[:, : seen + stop])
             out[:, start:stop] = part.view(*q.shape[:3], stop - start, width).permute(0, 3, 1, 2, 4)
             weights.append(p)
         kept = weights if length <= KEEP_UP_TO else []
