@@ -50,8 +50,7 @@ class Decoder:
             return
         shared = _shared(prompts)
         waiting = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
-        longest = len(prompts[waiting[-1]]) - shared
-        slots = self._open_slots(prompts[0][:shared], longest + limit, len(prompts))
+        slots = self._open_slots(prompts[0][:shared], len(prompts))
         while waiting or self._active:
             free = slots.capacity - len(self._active)
             if waiting and (free >= min(REFILL, len(waiting)) or not self._active):
@@ -61,14 +60,16 @@ class Decoder:
                 self._advance(slots)
             yield from self._finished(slots, limit)
 
-    def _open_slots(self, prefix: list[int], length: int, prompts: int) -> Slots:
+    def _open_slots(self, prefix: list[int], prompts: int) -> Slots:
         from modelops.inference.kvcache import Slots
 
-        slots = Slots(min(self._capacity, prompts), max(length, len(prefix)))
-        if prefix:
-            slots.begin_prefill([len(prefix)])
-            self._forward([prefix], slots, 0)
-            slots.keep_as_prefix()
+        capacity = min(self._capacity, prompts)
+        if not prefix:
+            return Slots(capacity, self._network.device)
+        slots = Slots(1, self._network.device)
+        slots.begin_prefill([len(prefix)])
+        self._forward([prefix], slots, 0)
+        slots.keep_as_prefix(capacity)
         return slots
 
     def _prefill(self, slots: Slots, group: list[int], prompts: list[list[int]]) -> None:
@@ -77,17 +78,20 @@ class Decoder:
 
         slots.begin_prefill([len(ids) for ids in prompts])
         hidden = self._forward(prompts, slots, slots.prefix)
-        last = torch.tensor([len(ids) - 1 for ids in prompts])
+        last = torch.tensor([len(ids) - 1 for ids in prompts], device=hidden.device)
         new = [Answer(index) for index in group]
         self._active += new
-        self._choose(hidden[torch.arange(len(prompts)), last], new)
+        rows = torch.arange(len(prompts), device=hidden.device)
+        self._choose(hidden[rows, last], new)
 
     def _forward(self, prompts: list[list[int]], slots: Slots, offset: int) -> torch.Tensor:
         import torch
 
         longest = max(len(ids) for ids in prompts)
-        padded = torch.tensor([ids + [0] * (longest - len(ids)) for ids in prompts])
-        positions = torch.arange(offset, offset + longest).unsqueeze(0)
+        device = self._network.device
+        rows = [ids + [0] * (longest - len(ids)) for ids in prompts]
+        padded = torch.tensor(rows, device=device)
+        positions = torch.arange(offset, offset + longest, device=device).unsqueeze(0)
         return self._network.trunk(
             input_ids=padded, position_ids=positions, use_cache=False, slots=slots
         ).last_hidden_state
@@ -96,7 +100,8 @@ class Decoder:
         """One more token for every active answer."""
         import torch
 
-        ids = torch.tensor([[answer.ids[-1]] for answer in self._active])
+        last = [[answer.ids[-1]] for answer in self._active]
+        ids = torch.tensor(last, device=self._network.device)
         positions = slots.begin_decode(self._network.head.dtype)
         hidden = self._network.trunk(
             input_ids=ids, position_ids=positions, use_cache=False, slots=slots

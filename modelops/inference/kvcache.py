@@ -11,14 +11,19 @@ import torch  # noqa: TID253
 
 from modelops.inference.attention import CausalAttention
 
+ROOM = 64
+"""Tokens by which the slots grow. They stay this short because a product over a part of longer
+slots would copy that part first, three times the work of the product itself."""
+
 
 @dataclass
 class Layer:
     """One layer's keys and values."""
 
     keys: torch.Tensor
-    """Shape (capacity, groups, length, width); zero where nothing was written."""
+    """Shape (capacity, groups, room, width); zero where nothing was written."""
     values: torch.Tensor
+    """The same shape."""
     prefix_keys: torch.Tensor
     """Shape (groups, prefix, width)."""
     prefix_values: torch.Tensor
@@ -30,13 +35,14 @@ class Slots:
 
     capacity: int
     """Most rows at a time."""
-    length: int
-    """Most tokens of a row, the shared opening not counted."""
+    device: str
     layers: dict[int, Layer] = field(default_factory=dict)
     lengths: list[int] = field(default_factory=list)
     """Tokens held by each active row."""
     prefix: int = 0
     """Tokens of the shared opening."""
+    room: int = 0
+    """Tokens that a row can hold now, the shared opening not counted."""
     _into: slice | None = None
     """Rows that a prefill fills; None while decoding."""
     _mask: torch.Tensor | None = None
@@ -48,15 +54,17 @@ class Slots:
         start = len(self.lengths)
         self.lengths += lengths
         self._into = slice(start, len(self.lengths))
+        self._grow(max(lengths))
 
     def begin_decode(self, dtype: torch.dtype) -> torch.Tensor:
         """The next forward pass reads one token for every row; returns positions, shape (rows, 1)."""
         self._into = None
-        self._at = torch.tensor(self.lengths)
-        self._rows = torch.arange(len(self.lengths))
-        longest = max(self.lengths) + 1
-        hidden = torch.arange(longest).unsqueeze(0) > self._at.unsqueeze(1)
-        self._mask = torch.zeros(hidden.shape, dtype=dtype).masked_fill_(hidden, float("-inf"))
+        self._at = torch.tensor(self.lengths, device=self.device)
+        self._rows = torch.arange(len(self.lengths), device=self.device)
+        self._grow(max(self.lengths) + 1)
+        hidden = torch.arange(self.room, device=self.device).unsqueeze(0) > self._at.unsqueeze(1)
+        empty = torch.zeros(hidden.shape, dtype=dtype, device=self.device)
+        self._mask = empty.masked_fill_(hidden, float("-inf"))
         self.lengths = [length + 1 for length in self.lengths]
         return (self._at + self.prefix).unsqueeze(1)
 
@@ -92,23 +100,33 @@ class Slots:
             value = torch.cat([layer.prefix_values.expand(rows), value], 2)
         return CausalAttention.apply(query, key, value, scale)
 
-    def keep_as_prefix(self) -> None:
-        """Turn row 0, the only one, into the shared opening."""
-        self.prefix = self.lengths.pop()
+    def keep_as_prefix(self, capacity: int) -> None:
+        """Turn row 0, the only one, into the shared opening of up to `capacity` rows to come."""
+        self.prefix, self.room, self.capacity = self.lengths.pop(), 0, capacity
         for layer in self.layers.values():
-            layer.prefix_keys = layer.keys[0, :, : self.prefix].clone()
-            layer.prefix_values = layer.values[0, :, : self.prefix].clone()
+            layer.prefix_keys = layer.keys[0, :, : self.prefix].contiguous()
+            layer.prefix_values = layer.values[0, :, : self.prefix].contiguous()
+            groups, _, width = layer.prefix_keys.shape
+            layer.keys = layer.keys.new_zeros(capacity, groups, 0, width)
+            layer.values = layer.values.new_zeros(capacity, groups, 0, width)
 
     def _new_layer(self, index: int, key: torch.Tensor) -> Layer:
         _, groups, _, width = key.shape
-        shape = (self.capacity, groups, self.length, width)
-        self.layers[index] = Layer(
-            key.new_zeros(shape),
-            key.new_zeros(shape),
-            key.new_zeros(groups, 0, width),
-            key.new_zeros(groups, 0, width),
-        )
-        return self.layers[index]
+        shape = (self.capacity, groups, self.room, width)
+        nothing = key.new_zeros(groups, 0, width)
+        layer = Layer(key.new_zeros(shape), key.new_zeros(shape), nothing, nothing)
+        self.layers[index] = layer
+        return layer
+
+    def _grow(self, needed: int) -> None:
+        """Make room for `needed` tokens in every row."""
+        if needed <= self.room:
+            return
+        more = -(-needed // ROOM) * ROOM - self.room
+        self.room += more
+        for layer in self.layers.values():
+            layer.keys = torch.nn.functional.pad(layer.keys, (0, 0, 0, more))
+            layer.values = torch.nn.functional.pad(layer.values, (0, 0, 0, more))
 
     def _decode(
         self,
@@ -119,18 +137,17 @@ class Slots:
         scale: float,
     ) -> torch.Tensor:
         rows, heads, _, width = query.shape
-        groups, length = key.shape[1], self._mask.shape[1]
+        groups = key.shape[1]
         layer.keys[self._rows, :, self._at] = key[:, :, 0]
         layer.values[self._rows, :, self._at] = value[:, :, 0]
         q = (query * scale).reshape(rows * groups, heads // groups, width)
-        keys = layer.keys[:rows].flatten(0, 1)[:, :length]
-        scores = torch.bmm(q, keys.mT).view(rows, groups, -1, length)
+        scores = torch.bmm(q, layer.keys[:rows].flatten(0, 1).mT).view(rows, groups, -1, self.room)
         scores += self._mask[:, None, None]
         if self.prefix:
             scores = torch.cat([self._meet(q, layer.prefix_keys.mT, rows), scores], -1)
         p = torch.softmax(scores, -1)
         own = p[..., self.prefix :].flatten(0, 1)
-        out = torch.bmm(own, layer.values[:rows].flatten(0, 1)[:, :length])
+        out = torch.bmm(own, layer.values[:rows].flatten(0, 1))
         out = out.view(rows, groups, -1, width)
         if self.prefix:
             shared = p[..., : self.prefix].flatten(0, 1)
