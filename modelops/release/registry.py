@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -107,6 +108,7 @@ class Registry:
     @cached_property
     def _client(self) -> MlflowClient:
         stay_offline()
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         import mlflow
 
         return mlflow.MlflowClient(self._uri, self._uri)
@@ -195,7 +197,9 @@ class Registry:
 
         mlflow.set_tracking_uri(self._uri)  # resolving models:/ uses the global one (3.17)
         source = f"models:/{model.model_id}"
-        made = self._client.create_model_version(name, source, run.info.run_id, tags=dict(tags))
+        made = self._client.create_model_version(
+            name, source, run.info.run_id, tags=dict(tags), model_id=model.model_id
+        )
         kept = self.version_of(name, tags[KEY_TAG])
         if kept != str(made.version):  # a rival recorded the same key at the same moment
             self._client.delete_model_version(name, str(made.version))
@@ -289,4 +293,5 @@ def _short(dataset: Dataset) -> str:
 
 def _where(uri: str) -> str:
     parts = urlsplit(uri)
-    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
