@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WEIGHTS_FILE = "adapter_model.safetensors"
 CONFIG_FILE = "adapter_config.json"
 
-PLAIN: Mapping[str, Any] = {
+PLAIN: dict[str, Any] = {
     "bias": "none",
     "fan_in_fan_out": False,
     "modules_to_save": None,
@@ -91,9 +91,10 @@ def read_spec(folder: Path) -> AdapterSpec:
             targets=tuple(sorted(config["target_modules"])),
             dropout=float(config.get("lora_dropout", 0.0)),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise AdapterError(
-            f"{CONFIG_FILE} cannot be read ({type(error).__name__}: {error}); fit the adapter again."
+            f"{CONFIG_FILE} cannot be read ({type(error).__name__}: {error}); "
+            "fit the adapter again."
         ) from error
     if strange:
         raise AdapterError(

@@ -1,4 +1,4 @@
-"""Causal attention with grouped heads for CPUs; in bf16 it takes a third of the time of torch's own.
+"""Causal attention with grouped heads for CPUs; in bf16 three times as fast as torch's own.
 
 torch's CPU kernel multiplies small tiles one at a time. Here a block of queries meets all its keys
 in one batched product, and the heads that share keys are one matrix. Imported inside functions
@@ -98,11 +98,11 @@ class CausalAttention(torch.autograd.Function):
         return out.view(batch, length, heads, width)
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> Any:
+    def backward(ctx: Any, *grads: torch.Tensor) -> Any:
         """Gradients of query, key and value."""
         q, k, v, out, *kept = ctx.saved_tensors
         batch, groups, repeat, length, width = q.shape
-        grad = grad.reshape(out.shape)
+        grad = grads[0].reshape(out.shape)
         rows = (grad * out).sum(-1, keepdim=True).permute(0, 2, 3, 1, 4)
         grad = grad.permute(0, 2, 3, 1, 4)
         dq = q.new_empty(batch, length, groups, repeat, width).permute(0, 2, 3, 1, 4)

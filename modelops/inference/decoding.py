@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from os.path import commonprefix
 from typing import TYPE_CHECKING
 
 from modelops.inference.network import Network
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from modelops.inference.kvcache import Slots
 
 REFILL = 8
-"""Free places after which waiting prompts are read: few enough to stay full, many enough for speed."""
+"""Free places after which waiting prompts are read together: a pass over one alone is slow."""
 
 PREFILL_TOKENS = 4096
 """Most tokens of prompts, padding included, that are read in one pass."""
@@ -134,13 +133,12 @@ def _shared(prompts: Sequence[list[int]]) -> int:
     """Tokens that all prompts begin with; at least one token of each prompt stays its own."""
     if len(prompts) < 2:
         return 0
-    extremes: list[list[int]] = [min(prompts), max(prompts)]
-    return min(len(commonprefix(extremes)), min(len(ids) for ids in prompts) - 1)
+    first, last = min(prompts), max(prompts)  # all others lie between these two
+    limit = min(len(ids) for ids in prompts) - 1
+    return next((i for i in range(limit) if first[i] != last[i]), limit)
 
 
-def _group(
-    waiting: list[int], prompts: Sequence[list[int]], shared: int, free: int
-) -> list[int]:
+def _group(waiting: list[int], prompts: Sequence[list[int]], shared: int, free: int) -> list[int]:
     """Take the longest waiting prompts that fit into `free` places and one pass."""
     longest = len(prompts[waiting[-1]]) - shared
     size = max(1, min(free, PREFILL_TOKENS // longest))

@@ -1,8 +1,8 @@
-"""One engine for evaluation and serving: a base in memory, adapters on and off, answers in batches."""
+"""One engine for evaluation and serving: one base, adapters on and off, answers in batches."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,11 @@ class Generation:
     logprob_sum: float
     """Sum of the log-probabilities of `token_ids`, in nats."""
 
+    @property
+    def tokens(self) -> int:
+        """How many were generated."""
+        return len(self.token_ids)
+
 
 class Engine:
     """Answers prompts with a base, bare or with one of the attached adapters."""
@@ -46,7 +51,7 @@ class Engine:
     def __init__(
         self, base: Base, *, device: str | None = None, dtype: str | None = None, rows: int = 32
     ) -> None:
-        """Load `base`; `device` and `dtype` default to the best here, `rows` is the widest batch."""
+        """Load `base`; `device` and `dtype` default to the best here, `rows` is the batch."""
         self.network = open_network(base, device=device, dtype=dtype)
         self.chat = Chat(load_tokenizer(base))
         self._rows = rows
@@ -69,7 +74,8 @@ class Engine:
                 raise AdapterError(f"{name} is attached already; detach it, or use another name.")
             spec, pairs = read_adapter(folder, self.network)
             like = self.network.head
-            self._adapters[name] = (spec, {k: (a.to(like), b.to(like)) for k, (a, b) in pairs.items()})
+            live = {layer: (a.to(like), b.to(like)) for layer, (a, b) in pairs.items()}
+            self._adapters[name] = (spec, live)
             return spec
 
     def detach(self, name: str) -> None:
@@ -125,7 +131,7 @@ class Engine:
         return Generation(self.chat.text(words), answer.ids, finished, answer.logprob)
 
     @contextmanager
-    def _using(self, name: str | None) -> Iterator[None]:
+    def _using(self, name: str | None) -> Generator[None]:
         from modelops.inference.lora import Update
 
         with self._lock:
@@ -144,5 +150,5 @@ class Engine:
     def _require(self, name: str) -> tuple[AdapterSpec, Pairs]:
         if name not in self._adapters:
             known = ", ".join(self.adapters) or "none"
-            raise AdapterError(f"No adapter {name} is attached (attached: {known}); attach it first.")
+            raise AdapterError(f"No adapter {name} is attached ({known}); attach it first.")
         return self._adapters[name]

@@ -31,7 +31,7 @@ class Layer:
 
 @dataclass
 class Slots:
-    """What `attend` reads and writes; the engine says with `rows` and `lengths` what a call means."""
+    """What `attend` reads and writes; `begin_prefill` and `begin_decode` say what a pass means."""
 
     capacity: int
     """Most rows at a time."""
@@ -45,9 +45,9 @@ class Slots:
     """Tokens that a row can hold now, the shared opening not counted."""
     _into: slice | None = None
     """Rows that a prefill fills; None while decoding."""
-    _mask: torch.Tensor | None = None
-    _rows: torch.Tensor | None = None
-    _at: torch.Tensor | None = None
+    _mask: torch.Tensor = field(init=False)
+    _rows: torch.Tensor = field(init=False)
+    _at: torch.Tensor = field(init=False)
 
     def begin_prefill(self, lengths: list[int]) -> None:
         """The next forward pass reads whole prompts, right-padded, into new rows at the end."""
@@ -57,7 +57,7 @@ class Slots:
         self._grow(max(lengths))
 
     def begin_decode(self, dtype: torch.dtype) -> torch.Tensor:
-        """The next forward pass reads one token for every row; returns positions, shape (rows, 1)."""
+        """The next pass reads one token for every row; returns their positions, (rows, 1)."""
         self._into = None
         self._at = torch.tensor(self.lengths, device=self.device)
         self._rows = torch.arange(len(self.lengths), device=self.device)
@@ -141,7 +141,8 @@ class Slots:
         layer.keys[self._rows, :, self._at] = key[:, :, 0]
         layer.values[self._rows, :, self._at] = value[:, :, 0]
         q = (query * scale).reshape(rows * groups, heads // groups, width)
-        scores = torch.bmm(q, layer.keys[:rows].flatten(0, 1).mT).view(rows, groups, -1, self.room)
+        scores = torch.bmm(q, layer.keys[:rows].flatten(0, 1).mT)
+        scores = scores.view(rows, groups, -1, self.room)
         scores += self._mask[:, None, None]
         if self.prefix:
             scores = torch.cat([self._meet(q, layer.prefix_keys.mT, rows), scores], -1)
@@ -155,8 +156,9 @@ class Slots:
         return out.reshape(rows, 1, heads, width)
 
     def _meet(self, left: torch.Tensor, shared: torch.Tensor, rows: int) -> torch.Tensor:
-        """All rows' (rows * groups, repeat, x) times the shared (groups, x, y), one product a group."""
+        """(rows * groups, repeat, x) times the shared (groups, x, y), one product a group."""
         groups, repeat = shared.shape[0], left.shape[1]
-        by_group = left.view(rows, groups, repeat, -1).transpose(0, 1).reshape(groups, rows * repeat, -1)
-        product = torch.bmm(by_group, shared).view(groups, rows, repeat, -1)
+        by_group = left.view(rows, groups, repeat, -1).transpose(0, 1)
+        product = torch.bmm(by_group.reshape(groups, rows * repeat, -1), shared)
+        product = product.view(groups, rows, repeat, -1)
         return product.transpose(0, 1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch  # noqa: TID253
-from torch.nn import functional as F  # noqa: N812, TID253
+from torch.nn import functional as F  # noqa: TID253
 
 
 @dataclass
@@ -35,9 +35,9 @@ class LoraLinear(torch.nn.Linear):
         self.bias = linear.bias
         self.update: Update | None = None
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
         """(..., inputs) to (..., outputs)."""
-        update = self.update
+        x, update = input, self.update
         if update is None:
             return F.linear(x, self.weight, self.bias)
         if not torch.is_grad_enabled():
@@ -49,7 +49,7 @@ class LoraLinear(torch.nn.Linear):
         return FusedLora.apply(x, self.weight, self.bias, update.a, update.b, update.scale)
 
 
-def _forward(
+def _forward(  # noqa: PLR0913 - the layer and its update, spelled out for autograd
     x: torch.Tensor, weight: torch.Tensor, bias: Any, a: torch.Tensor, b: torch.Tensor, scale: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     y = F.linear(x, weight, bias)
@@ -59,10 +59,10 @@ def _forward(
 
 
 class FusedLora(torch.autograd.Function):
-    """The update added in place, forward and backward: no tensor of the layer's size is made twice."""
+    """The update added in place, both ways: no tensor of the layer's size is made twice."""
 
     @staticmethod
-    def forward(
+    def forward(  # noqa: PLR0913 - autograd wants tensors as arguments of their own
         ctx: Any, x: Any, weight: Any, bias: Any, a: Any, b: Any, scale: float
     ) -> torch.Tensor:
         """x W' + bias + scale * (x A') B'."""
@@ -72,10 +72,10 @@ class FusedLora(torch.autograd.Function):
         return y
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> Any:
+    def backward(ctx: Any, *grads: torch.Tensor) -> Any:
         """Gradients of x, A and B; the layer itself is frozen."""
         x, weight, a, b, low = ctx.saved_tensors
-        g = grad.reshape(-1, grad.shape[-1])
+        g = grads[0].flatten(0, -2)
         dlow = torch.mm(g, b).mul_(ctx.scale)
         db = torch.mm(g.t(), low.view(-1, low.shape[-1])).mul_(ctx.scale)
         da = torch.mm(dlow.t(), x.reshape(-1, x.shape[-1]))

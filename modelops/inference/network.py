@@ -1,4 +1,4 @@
-"""A base in memory with a place for an adapter on every linear layer; training and engine start here."""
+"""A base in memory with a place for an adapter on every linear layer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from modelops.inference.lora import LoraLinear
 
 TOLERANCE = 1e-2
-"""Largest difference, relative to the largest logit, between the head as used here and the model's."""
+"""Largest difference of our logits from the model's own, relative to the largest logit."""
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Network:
     @property
     def head(self) -> torch.Tensor:
         """Weight of the output layer, shape (vocabulary, hidden)."""
-        return self.model.get_output_embeddings().weight  # ty: ignore[invalid-return-type]
+        return self.model.get_output_embeddings().weight
 
     def targets(self, role: str) -> list[str]:
         """Endings of the layer names that play `role`, as PEFT's configuration lists them."""

@@ -1,4 +1,4 @@
-"""Checkpoints: written beside, flushed, marked complete, renamed; the newest complete one counts."""
+"""Checkpoints: written beside, flushed, marked complete, renamed; the newest complete one wins."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Checkpoint:
 
 
 def save(folder: Path, fingerprint: str, checkpoint: Checkpoint) -> Path:
-    """Write `checkpoint` into `folder` so that a kill at any moment leaves a complete one behind."""
+    """Write `checkpoint` into `folder`; a kill at any moment leaves a complete one behind."""
     from safetensors.torch import save_file
 
     final = folder / f"step-{checkpoint.step:08d}"

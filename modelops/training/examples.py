@@ -52,8 +52,8 @@ def read_examples(path: Path, chat: Chat) -> list[Example]:
     learnt = [e for e, text in zip(examples, table["completion"], strict=True) if text.strip()]
     if not learnt:
         raise TrainingError(
-            f"{path.name} has no supervised token: {len(examples)} records, every completion empty. "
-            "Check the sources and the rejects table of the corpus."
+            f"{path.name} has no supervised token: {len(examples)} records, every completion "
+            "empty. Check the sources and the rejects table of the corpus."
         )
     return learnt
 

@@ -1,9 +1,9 @@
-"""Fit an adapter: from a base, a corpus and an adaptation to a folder of weights and its provenance."""
+"""Fit an adapter: from base, corpus and adaptation to a folder of weights and provenance."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,13 +17,13 @@ from modelops.errors import AdapterError, TrainingError
 from modelops.inference.adapters import AdapterSpec, refuse_without_effect, write_adapter
 from modelops.inference.chat import Chat
 from modelops.inference.hardware import best_device, best_dtype
-from modelops.inference.network import Network, open_network
+from modelops.inference.network import open_network
 from modelops.training import provenance
 from modelops.training.curve import PICTURE, TABLE, write_curve
 from modelops.training.energy import EnergyMeter
 from modelops.training.examples import check_lengths, read_examples
 from modelops.training.loop import Loop, batch_loss
-from modelops.training.parallel import World, join_world
+from modelops.training.parallel import join_world
 from modelops.training.recipe import Adaptation
 
 PROVENANCE = "provenance.json"
@@ -45,7 +45,7 @@ class Fitted:
     attachments: tuple[str, ...] = field(default=ATTACHMENTS)
 
 
-def fit(
+def fit(  # noqa: PLR0913 - three inputs, where to work, whom to tell, and what to compute with
     base: Base,
     corpus: Path,
     adaptation: Adaptation,
@@ -94,7 +94,7 @@ def fit(
 
 
 @contextmanager
-def _repeatable(seed: int) -> Iterator[None]:
+def _repeatable(seed: int) -> Generator[None]:
     """Seeds and settings under which the same inputs give the same bytes; put back afterwards."""
     import torch
 

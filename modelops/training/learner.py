@@ -41,9 +41,9 @@ class Learner:
         )
 
     def collect(self, loss: float) -> torch.Tensor:
-        """Move the gradients of the last backward pass into one flat fp32 tensor, `loss` behind them.
+        """Move the gradients of the last backward pass into one flat fp32 tensor, `loss` last.
 
-        The tensor is the learner's own: what is added to it here is what `step` uses.
+        The tensor is the learner's own: what is added to it is what `step` uses.
         """
         for parameter, slot in zip(self._parameters, self._slots, strict=True):
             if parameter.grad is None:
@@ -127,7 +127,7 @@ class Learner:
 
 
 def _first_weights(layers: dict[str, LoraLinear], rank: int, seed: int) -> torch.Tensor:
-    """A uniform as PEFT draws it (Kaiming, a = sqrt 5: bound 1 / sqrt inputs), B zero; flat, fp32."""
+    """A uniform within 1 / sqrt(inputs), as PEFT draws it, and B zero; flat, fp32."""
     import torch
 
     draw = torch.Generator().manual_seed(seed)

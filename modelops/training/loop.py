@@ -29,7 +29,7 @@ STEP = "training"
 class Loop:
     """One run: the plan, the learner, and how far they have come."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what to fit, and where this process stands
         self,
         network: Network,
         examples: Sequence[Example],

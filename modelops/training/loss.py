@@ -1,4 +1,4 @@
-"""Cross entropy at chosen positions only, with the output head inside; its gradient needs no logits kept.
+"""Cross entropy at chosen positions, the output head inside; no logits are kept for backward.
 
 Imported inside functions only, because it needs torch to define its class.
 """

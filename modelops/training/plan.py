@@ -1,4 +1,4 @@
-"""Which records meet in which step: a function of lengths, seed and step, so that a run can resume."""
+"""Which records meet in which step: a function of lengths, seed and step."""
 
 from collections.abc import Sequence
 from functools import lru_cache

@@ -37,7 +37,7 @@ def code_digest() -> str:
 
 
 def inputs(base: Base, corpus: Path, adaptation: Adaptation) -> dict[str, Any]:
-    """Everything that an adapter's bytes depend on, the machine apart; `digest_json` of it is a key."""
+    """Everything that an adapter's bytes depend on, the machine apart; its digest is a key."""
     splits = [corpus / name for name in ("train.parquet", "dev.parquet")]
     return {
         "base": {"id": base.id, "digest": base.digest},

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-import torch
+import torch  # noqa: TID253
 
 from modelops.bases.card import Base
 from modelops.bases.loading import load_model
@@ -125,9 +125,7 @@ def test_logprobs_are_those_of_transformers(base: Base, engine: Engine):
 def test_progress_ends_with_every_prompt_answered(engine: Engine):
     calls: list[tuple[str, float, float]] = []
 
-    engine.generate(
-        PROMPTS, max_new_tokens=3, report=lambda s, d, t, n: calls.append((s, d, t))
-    )
+    engine.generate(PROMPTS, max_new_tokens=3, report=lambda s, d, t, n: calls.append((s, d, t)))
 
     assert calls[-1] == ("generating", len(PROMPTS), len(PROMPTS))
 

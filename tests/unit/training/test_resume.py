@@ -18,7 +18,7 @@ from tests.unit.training.conftest import make_adaptation
 CHILD = """
 import sys, time
 from pathlib import Path
-import torch
+import torch  # noqa: TID253
 torch.set_num_threads(1)
 from modelops.bases.shelf import load_base
 from modelops.training.fit import fit
@@ -60,9 +60,7 @@ def test_a_run_killed_twice_ends_with_the_same_bytes(base: Base, corpus: Path, t
         corpus,
         adaptation,
         work=tmp_path / "killed",
-        report=lambda step, done, total, n: (
-            taken.append(int(done)) if step == "training" else None
-        ),
+        report=lambda step, done, total, n: taken.append(int(done)) if step == "training" else None,
     )
 
     assert taken[0] > 7  # it went on, and did not begin again
