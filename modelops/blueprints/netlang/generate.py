@@ -49,10 +49,17 @@ _NOTES = (
 class Draw:
     """The draws of one record."""
 
-    def __init__(self, random: Random, profile: Profile, max_ports: int | None = None) -> None:
+    def __init__(
+        self,
+        random: Random,
+        profile: Profile,
+        max_ports: int | None = None,
+        lengths: Sequence[int] | None = None,
+    ) -> None:
         self.random = random
         self.profile = profile
         self.max_ports = max_ports
+        self.lengths = frozenset(range(33) if lengths is None else lengths)
         self.asn = 0
 
     def features(self, sets: Sequence[Sequence[tuple[str, ...]]]) -> tuple[str, ...]:
@@ -96,9 +103,13 @@ class Draw:
         return found
 
     def net(self, shortest: int, longest: int) -> Net:
-        """A net of length `shortest`..`longest` inside one of the private blocks."""
+        """A net of length `shortest`..`longest` inside one of the private blocks.
+
+        Of these lengths the allowed ones; all of them where none is allowed.
+        """
         block = self.one(_BLOCKS)
-        length = self.number(shortest, longest)
+        usual = range(shortest, longest + 1)
+        length = self.one([one for one in usual if one in self.lengths] or usual)
         return network_of(Net(block.address | self.number(0, 0xFFFF), length))
 
     def _values(self, features: tuple[str, ...]) -> Config:

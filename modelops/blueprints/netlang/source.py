@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -22,6 +22,7 @@ ProfileName = Literal[
     "base51", "combo51", "large51", "xe51", "xecombo51", "benign51", "modern51",
     "bgpmix51", "aclmix51", "vrfmix51", "ospfmix51", "vlanmix51", "routemix51",
 ]  # fmt: skip
+PrefixLength = Annotated[int, Field(ge=0, le=32)]
 Feature = Literal["vrf", "vlan", "acl", "route", "ospf", "bgp"]
 
 TRIES = 1000
@@ -48,6 +49,9 @@ class GeneratorOptions(Section):
 
     max_ports: int | None = Field(default=None, ge=1, le=128)
     """Most ports of a configuration; null: as the profile says."""
+
+    lengths: tuple[PrefixLength, ...] | None = Field(default=None, min_length=1)
+    """Draw nets of these prefix lengths only, where the profile draws one of several; null: all."""
 
     modern_share: float = Field(default=0.0, ge=0, le=1)
     """Share of records whose prompt already is the canonical answer (0.05 for training)."""
@@ -97,7 +101,9 @@ class Generator:
         for attempt in range(TRIES):
             random = Random(f"{traffic}/{self.options.seed}/{index}/{attempt}")
             modern = random.random() < self.options.modern_share
-            draw = Draw(random, PROFILES[self.options.profile], self.options.max_ports)
+            draw = Draw(
+                random, PROFILES[self.options.profile], self.options.max_ports, self.options.lengths
+            )
             config = draw.config(draw.features(sets))
             key = bytes.fromhex(identity(config) or "")[:16]
             if key not in seen:
