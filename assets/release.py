@@ -25,7 +25,7 @@ def release_assets(customization: Customization) -> Made:
         home = deployment.home()
         base = home.base(context.partition_key, customization)
         released = releasing.release_adapter(
-            customization, home, base, actor="dagster", tags={"dagster/run_id": context.run_id}
+            customization, home, base, actor="dagster", tags={"dagster/run_id": context.run.run_id}
         )
         return dg.MaterializeResult(
             metadata=described(released), data_version=dg.DataVersion(released.digest)

@@ -21,10 +21,10 @@ sources:
   rows: {kind: jsonl, path: data/train.jsonl, licence: Apache-2.0}
 corpus: {max_tokens: 128, near_duplicates: null, contamination_share: 1.0, dev_share: 0.1}
 adaptation:
-  lora: {rank: 16, alpha: 64}
-  learning_rate: 0.02
+  lora: {rank: 32, alpha: 64}
+  learning_rate: 0.01
   batch_tokens: 1024
-  budget: {steps: 120}
+  budget: {steps: 300}
   checkpoint_every_s: 1.0
 benchmark:
   headline: unseen

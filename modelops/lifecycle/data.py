@@ -1,6 +1,7 @@
 """Benchmark and corpus: from sources to versions."""
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from modelops.bases.card import Base
 from modelops.bases.loading import load_tokenizer
 from modelops.blueprints.registry import load_blueprint
 from modelops.corpus.benchmark import read_benchmark, write_benchmark
-from modelops.corpus.curate import curate
+from modelops.corpus.curate import ATTACHMENTS, curate
 from modelops.corpus.files import read_records
 from modelops.corpus.protocols import Blueprint, Source
 from modelops.corpus.records import Record
@@ -59,12 +60,13 @@ def build_corpus(customization: Customization, home: Home, report: Report = sile
             folder=folder,
             report=report,
         )
-        return Draft(meta=made.summary())
+        return Draft(attachments=ATTACHMENTS, meta=made.summary())
 
     inputs = {
         "sources": customization.sources,
         "files": _files(customization.sources, home),
         "settings": customization.corpus,
+        "day": _day_that_matters(customization),
         "benchmark": benchmark.digest,
         "tokenizer": [base.card.tokenizer_digest, base.card.chat_template_digest],
         "code": [digest_package(modelops.corpus), blueprint.code_digest if blueprint else None],
@@ -100,6 +102,12 @@ def token_counter(base: Base) -> Callable[[list[tuple[str, str]]], list[int]]:
         return [len(example.ids) for example in examples]
 
     return count
+
+
+def _day_that_matters(customization: Customization) -> str | None:
+    """Today, when a record may expire: then a corpus is good for one day."""
+    expiring = any(section.expires for section in customization.sources.values())
+    return date.today().isoformat() if expiring else None
 
 
 def _items(folder: Path) -> list[Record]:

@@ -106,7 +106,8 @@ def test_an_imported_base_becomes_a_partition_once(fresh):
 
 @pytest.mark.parametrize("changed", ["adaptation", "gate"])
 def test_code_versions_follow_the_section_that_an_asset_reads(finished, changed):
-    graph = dg.Definitions(finished.assets()).resolve_asset_graph()
+    location = dg.Definitions(finished.assets(), resources=finished.resources)
+    graph = location.resolve_asset_graph()
     expected = {
         "adaptation": ("adapter", finished.customization.adaptation),
         "gate": (
