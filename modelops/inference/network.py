@@ -69,6 +69,7 @@ def open_network(base: Base, *, device: str | None = None, dtype: str | None = N
     """
     import torch
 
+    from modelops.inference.fuse import fuse
     from modelops.inference.lora import install
 
     device = device or best_device()
@@ -82,6 +83,7 @@ def open_network(base: Base, *, device: str | None = None, dtype: str | None = N
     head = model.get_output_embeddings()
     linear = [n for n, m in model.named_modules() if type(m) is torch.nn.Linear and m is not head]
     network = Network(base, model, install(model, linear), device, dtype)
+    fuse(model)
     _check_head(network)
     return network
 

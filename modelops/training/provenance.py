@@ -20,6 +20,7 @@ CODE = (
     "inference/adapters.py",
     "inference/attention.py",
     "inference/chat.py",
+    "inference/fuse.py",
     "inference/hardware.py",
     "inference/lora.py",
     "inference/network.py",

@@ -1,5 +1,7 @@
 """Attention and low-rank layers written out by hand agree with torch's own, gradients included."""
 
+from collections.abc import Callable
+
 import pytest
 import torch  # noqa: TID253
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from torch.nn import functional as F  # noqa: TID253
 from modelops.errors import BaseModelError
 from modelops.inference import attention
 from modelops.inference.attention import CausalAttention, attend
+from modelops.inference.fuse import fuse
 from modelops.inference.lora import LoraLinear, Update
 
 
@@ -103,6 +106,49 @@ def test_dropout_acts_on_the_update_alone():
 
     assert not torch.equal(first, second)
     assert torch.allclose(layer(x), F.linear(x, layer.weight, layer.bias))
+
+
+class RMSNorm(torch.nn.Module):
+    """As transformers writes it; `shift` is what Gemma adds to the weight."""
+
+    def __init__(self, shift: float = 0.0) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.linspace(0.5, 2, 12))
+        self.variance_epsilon, self.shift = 1e-5, shift
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scale = torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.variance_epsilon)
+        return (self.weight + self.shift) * (x * scale)
+
+
+class FeedForward(torch.nn.Module):
+    """A gated feed-forward layer."""
+
+    def __init__(self, act_fn: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.gate_proj, self.up_proj = torch.nn.Linear(12, 20), torch.nn.Linear(12, 20)
+        self.down_proj, self.act_fn = torch.nn.Linear(20, 12), act_fn
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.down_proj(self.act_fn(self.gate_proj(x)) * self.up_proj(x))
+
+
+@pytest.mark.parametrize("module", [RMSNorm(), FeedForward(F.silu)])
+def test_a_fused_module_and_its_gradient_are_the_original(module: torch.nn.Module):
+    x, grad = draw(3, 5, 12, seed=4), torch.randn(3, 5, 12)
+    wanted = module(x)
+    (wanted_dx,) = torch.autograd.grad(wanted, x, grad)
+
+    assert fuse(module) == 1
+
+    assert torch.allclose(module(x), wanted, atol=1e-5)
+    (dx,) = torch.autograd.grad(module(x), x, grad)
+    assert torch.allclose(dx, wanted_dx, atol=1e-5)
+
+
+@pytest.mark.parametrize("module", [RMSNorm(shift=1.0), FeedForward(F.gelu)])
+def test_a_module_that_computes_something_else_keeps_its_own_code(module: torch.nn.Module):
+    assert fuse(module) == 0
 
 
 def test_without_an_update_it_is_the_layer_it_was():
