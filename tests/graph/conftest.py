@@ -20,6 +20,9 @@ STAGES = (corpus_assets, training_assets, evaluation_assets, release_assets)
 class Location:
     """A tiny checkout as a code location, on a Dagster instance that lives in memory."""
 
+    first: dg.ExecuteInProcessResult
+    """The run that made everything."""
+
     def __init__(self, checkout: Path) -> None:
         self.home = Home.find(checkout)
         self.customization = self.home.customization("toy")

@@ -84,8 +84,8 @@ def test_a_decision_in_the_ledger_alone_does_not_help(fresh):
     )
     run = fresh.materialize(fails=True)
     decided = fresh.home.ledger.decisions("toy")[-1]
-    forged = {name: getattr(decided, name) for name in Ruling.__slots__}
-    fresh.home.ledger.record_decision(Ruling(**{**forged, "verdict": "promote"}), actor="forger")
+    forged = {name: getattr(decided, name) for name in Ruling.__slots__ if name != "verdict"}
+    fresh.home.ledger.record_decision(Ruling(**forged, verdict="promote"), actor="forger")
     alone = fresh.materialize("release", fails=True)
     assert not run.success
     assert not alone.success
@@ -95,13 +95,17 @@ def test_a_decision_in_the_ledger_alone_does_not_help(fresh):
 def test_an_imported_base_becomes_a_partition_once(fresh):
     fresh.import_base()
     instance = dg.DagsterInstance.ephemeral()
-    first = new_bases(dg.build_sensor_context(instance=instance, resources=fresh.resources))
-    instance.add_dynamic_partitions(
-        "base_model", first.dynamic_partitions_requests[0].partition_keys
-    )
-    again = new_bases(dg.build_sensor_context(instance=instance, resources=fresh.resources))
-    assert first.dynamic_partitions_requests[0].partition_keys == ["tiny"]
-    assert again == dg.SkipReason("every imported base is a partition already")
+
+    def tick() -> object:
+        return new_bases(dg.build_sensor_context(instance=instance, resources=fresh.resources))
+
+    first = tick()
+    assert isinstance(first, dg.SensorResult)
+    assert first.dynamic_partitions_requests
+    (request,) = first.dynamic_partitions_requests
+    assert request.partition_keys == ["tiny"]
+    instance.add_dynamic_partitions("base_model", list(request.partition_keys))
+    assert tick() == dg.SkipReason("every imported base is a partition already")
 
 
 @pytest.mark.parametrize("changed", ["adaptation", "gate"])

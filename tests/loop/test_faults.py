@@ -82,7 +82,7 @@ def test_a_run_killed_between_ledger_and_registry_is_completed_by_the_next(tmp_p
 def test_a_wrong_file_is_told_with_every_fault_before_anything_starts(tmp_path: Path):
     checkout = write_checkout(tmp_path / "checkout", rows=4, items=2)
     path = checkout / "customizations/toy.yaml"
-    path.write_text(path.read_text().replace("rank: 16", "rank: 0").replace("team:tests", "nobody"))
+    path.write_text(path.read_text().replace("rank: 32", "rank: 0").replace("team:tests", "nobody"))
 
     done = run(checkout)
     checked = subprocess.run(

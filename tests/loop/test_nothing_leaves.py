@@ -38,8 +38,10 @@ def egress(tmp_path: Path) -> list[str]:
 def without_network() -> list[str]:
     """Prefix that runs a command where loopback is the only interface; native code included."""
     prefix = ["unshare", "--map-root-user", "--net"]
-    able = shutil.which("unshare") and subprocess.run([*prefix, "true"], capture_output=True)
-    return prefix if able and able.returncode == 0 else []
+    if not shutil.which("unshare"):
+        return []
+    able = subprocess.run([*prefix, "true"], capture_output=True).returncode == 0
+    return prefix if able else []
 
 
 def test_the_guard_catches_a_library_that_calls_out(tmp_path: Path):
