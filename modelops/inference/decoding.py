@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from modelops.errors import BaseModelError
 from modelops.inference.network import Network
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Decoder:
         """Yield (index of the prompt, answer) as answers end; `limit` is the most tokens of one."""
         if not prompts:
             return
+        self._check_room(prompts, limit)
         shared = _shared(prompts)
         waiting = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
         slots = self._open_slots(prompts[0][:shared], len(prompts))
@@ -58,6 +60,15 @@ class Decoder:
             else:
                 self._advance(slots)
             yield from self._finished(slots, limit)
+
+    def _check_room(self, prompts: Sequence[list[int]], limit: int) -> None:
+        longest, room = max(map(len, prompts)), self._network.positions
+        if longest + limit > room:
+            raise BaseModelError(
+                f"A prompt of {longest} tokens and an answer of up to {limit} do not fit into the "
+                f"{room} tokens that {self._network.base.name} reads: ask for a shorter answer, "
+                "show fewer examples, or shorten the prompt."
+            )
 
     def _open_slots(self, prefix: list[int], prompts: int) -> Slots:
         from modelops.inference.kvcache import Slots

@@ -49,7 +49,7 @@ class Engine:
     """Answers prompts with a base, bare or with one of the attached adapters."""
 
     def __init__(
-        self, base: Base, *, device: str | None = None, dtype: str | None = None, rows: int = 32
+        self, base: Base, *, device: str | None = None, dtype: str | None = None, rows: int = 64
     ) -> None:
         """Load `base`; `device` and `dtype` default to the best here, `rows` is the batch."""
         self.network = open_network(base, device=device, dtype=dtype)
@@ -96,7 +96,7 @@ class Engine:
         """The most likely answer, token by token, to each prompt, in the order of `prompts`.
 
         `examples` are shown as earlier turns; `adapter` is a name given to `attach`, None the bare
-        base. Raises AdapterError for an unknown name.
+        base. Raises AdapterError for an unknown name, BaseModelError for a prompt too long.
         """
         import torch
 

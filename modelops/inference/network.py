@@ -33,6 +33,11 @@ class Network:
     dtype: str
 
     @property
+    def positions(self) -> int:
+        """Most tokens that the base reads at once, the answer included."""
+        return self.model.config.max_position_embeddings
+
+    @property
     def trunk(self) -> torch.nn.Module:
         """Everything before the output layer; gives the last hidden state."""
         return self.model.base_model
@@ -69,6 +74,7 @@ def open_network(base: Base, *, device: str | None = None, dtype: str | None = N
     """
     import torch
 
+    from modelops.inference.attention import register
     from modelops.inference.fuse import fuse
     from modelops.inference.lora import install
 
@@ -76,10 +82,7 @@ def open_network(base: Base, *, device: str | None = None, dtype: str | None = N
     dtype = dtype or best_dtype(device)
     model = load_model(base, dtype=dtype, device=device)
     model.requires_grad_(False)
-    if device == "cpu":
-        from modelops.inference.attention import register
-
-        model.set_attn_implementation(register())
+    model.set_attn_implementation(register())
     head = model.get_output_embeddings()
     linear = [n for n, m in model.named_modules() if type(m) is torch.nn.Linear and m is not head]
     network = Network(base, model, install(model, linear), device, dtype)

@@ -48,14 +48,12 @@ def read_examples(path: Path, chat: Chat) -> list[Example]:
 
     table = pq.read_table(path, columns=["id", "prompt", "completion"]).to_pydict()
     tokens = chat.pairs(table["prompt"], table["completion"])
-    examples = [Example(id_, pair) for id_, pair in zip(table["id"], tokens, strict=True)]
-    learnt = [e for e, text in zip(examples, table["completion"], strict=True) if text.strip()]
-    if not learnt:
+    if not any(text.strip() for text in table["completion"]):
         raise TrainingError(
-            f"{path.name} has no supervised token: {len(examples)} records, every completion "
+            f"{path.name} has no supervised token: {len(tokens)} records, every completion "
             "empty. Check the sources and the rejects table of the corpus."
         )
-    return learnt
+    return [Example(id_, pair) for id_, pair in zip(table["id"], tokens, strict=True)]
 
 
 def check_lengths(examples: Sequence[Example], limit: int) -> None:

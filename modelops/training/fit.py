@@ -12,7 +12,6 @@ from typing import Any
 from modelops import progress
 from modelops.bases.card import Base
 from modelops.bases.loading import load_tokenizer
-from modelops.digests import digest_json
 from modelops.errors import AdapterError, TrainingError
 from modelops.inference.adapters import AdapterSpec, refuse_without_effect, write_adapter
 from modelops.inference.chat import Chat
@@ -22,7 +21,7 @@ from modelops.training import provenance
 from modelops.training.curve import PICTURE, TABLE, write_curve
 from modelops.training.energy import EnergyMeter
 from modelops.training.examples import check_lengths, read_examples
-from modelops.training.loop import Loop, batch_loss
+from modelops.training.loop import Loop
 from modelops.training.parallel import join_world
 from modelops.training.recipe import Adaptation
 
@@ -69,11 +68,11 @@ def fit(  # noqa: PLR0913 - three inputs, where to work, whom to tell, and what 
     facts = provenance.inputs(base, corpus, adaptation)
     with join_world(device) as world, _repeatable(adaptation.seed):
         facts |= provenance.machine(device, dtype, world.size)
-        fingerprint = digest_json(facts)
+        fingerprint = provenance.fingerprint(facts)
         chat = Chat(load_tokenizer(base))
         train = read_examples(corpus / "train.parquet", chat)
         network = open_network(base, device=device, dtype=dtype)
-        check_lengths(train, network.model.config.max_position_embeddings)
+        check_lengths(train, network.positions)
         folder = work / f"run-{fingerprint[:16]}"
         loop = Loop(
             network,
@@ -85,7 +84,8 @@ def fit(  # noqa: PLR0913 - three inputs, where to work, whom to tell, and what 
         )
         meter = EnergyMeter()
         loop.run(report)
-        facts |= {"run": _outcome(loop, _dev_loss(loop, corpus, chat, report))}
+        told = report if world.leads else progress.silent
+        facts |= {"run": _outcome(loop, _dev_loss(loop, corpus, chat, told))}
         facts["run"]["energy"] = meter.reading()
         if world.leads:
             _write(folder / "adapter", loop, facts)
@@ -124,7 +124,7 @@ def _dev_loss(loop: Loop, corpus: Path, chat: Chat, report: progress.Report) -> 
         for example in read_examples(path, chat):
             if tokens + example.length > DEV_TOKENS and tokens:
                 break
-            total += float(batch_loss(loop.network, [example]))
+            total += float(loop.objective(loop.network, [example]))
             supervised += len(example.tokens.completion)
             tokens += example.length
             report("dev loss", tokens, DEV_TOKENS, {})
@@ -164,5 +164,5 @@ def _write(folder: Path, loop: Loop, facts: dict[str, Any]) -> None:
     )
     write_adapter(folder, spec, pairs)
     (folder / PROVENANCE).write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n", "utf-8")
-    title = f"LoRA rank {spec.rank} on {loop.network.base.name}"
+    title = f"{adaptation.method}, rank {spec.rank}, on {loop.network.base.name}"
     write_curve(folder, loop.rows, title=title, dev_loss=facts["run"]["dev_loss"])

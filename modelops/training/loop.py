@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ class Loop:
         world: World,
     ) -> None:
         self.network, self.examples, self.adaptation = network, examples, adaptation
+        self.objective = OBJECTIVES[adaptation.objective]
         self.learner = Learner(network, adaptation)
         self.plan = Plan(
             [example.length for example in examples],
@@ -104,7 +105,7 @@ class Loop:
         """Mean loss of the whole batch; its gradient is in the learner afterwards."""
         loss = 0.0
         if mine:
-            total = batch_loss(self.network, mine) / supervised
+            total = self.objective(self.network, mine) / supervised
             total.backward()
             loss = float(total.detach())
         message = self.learner.collect(loss)
@@ -164,3 +165,9 @@ def batch_loss(network: Network, examples: Sequence[Example]) -> torch.Tensor:
     hidden = network.trunk(input_ids=batch.ids, use_cache=False).last_hidden_state
     flat = hidden.flatten(0, 1)
     return HeadLoss.apply(flat, network.head, batch.where, batch.targets)
+
+
+OBJECTIVES: Mapping[str, Callable[[Network, Sequence[Example]], torch.Tensor]] = {
+    "supervised": batch_loss
+}
+"""What is learned, by the name a customization gives it: the summed loss of some examples."""

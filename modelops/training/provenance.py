@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,12 @@ def inputs(base: Base, corpus: Path, adaptation: Adaptation) -> dict[str, Any]:
 def machine(device: str, dtype: str, world: int) -> dict[str, Any]:
     """The machine, and how it was used."""
     return {"hardware": describe_hardware(device), "dtype": dtype, "processes": world}
+
+
+def fingerprint(facts: Mapping[str, Any]) -> str:
+    """Digest of `inputs` and what of `machine` decides the result: whose checkpoints may go on."""
+    hardware = {name: facts["hardware"][name] for name in ("processor", "threads", "device")}
+    return digest_json({**facts, "hardware": hardware})
 
 
 def peak_memory_bytes() -> int:

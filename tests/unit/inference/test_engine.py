@@ -7,7 +7,7 @@ import torch  # noqa: TID253
 
 from modelops.bases.card import Base
 from modelops.bases.loading import load_model
-from modelops.errors import AdapterError
+from modelops.errors import AdapterError, BaseModelError
 from modelops.inference.engine import Engine
 
 PROMPTS = [
@@ -128,6 +128,11 @@ def test_progress_ends_with_every_prompt_answered(engine: Engine):
     engine.generate(PROMPTS, max_new_tokens=3, report=lambda s, d, t, n: calls.append((s, d, t)))
 
     assert calls[-1] == ("generating", len(PROMPTS), len(PROMPTS))
+
+
+def test_a_prompt_longer_than_the_base_reads_is_refused(engine: Engine):
+    with pytest.raises(BaseModelError, match="2048 tokens that tiny reads"):
+        engine.generate(["vlan"], max_new_tokens=2048)
 
 
 def test_no_prompts_no_answers(engine: Engine):
