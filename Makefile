@@ -4,6 +4,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PEER := .venv-peer
 # One allocator for training and inference: 1.3x faster than glibc's here (docs/benchmarks.md). Optional.
 TCMALLOC := $(firstword $(wildcard /usr/lib/*/libtcmalloc_minimal.so.4))
 FAST := $(if $(TCMALLOC),LD_PRELOAD=$(TCMALLOC))
@@ -16,7 +17,7 @@ help:
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
 	@echo "Installing into $(VENV) (a few minutes the first time) ..."
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $$(grep '^torch==' constraints.txt)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $$(grep -o '^torch==[^ ]*' constraints.txt)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	@touch $@
 
@@ -39,7 +40,11 @@ up: $(STAMP)	## Dagster UI and daemon, MLflow UI, under one supervisor; Ctrl-C s
 
 bench: $(STAMP)	## every timing that a document quotes, one JSON line each
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
-	@for name in train evaluate curate; do $(FAST) $(BIN)/python benchmarks/$$name.py; done
+	@test -x $(PEER)/bin/python || $(PYTHON) -m venv $(PEER)   # datatrove wants other versions than ours
+	$(PEER)/bin/python -m pip install --quiet "datatrove[processing]==0.10.1" pyarrow
+	@$(FAST) $(BIN)/python benchmarks/train.py
+	@$(FAST) $(BIN)/python benchmarks/evaluate.py
+	@$(BIN)/python benchmarks/curate.py --peer-python $(PEER)/bin/python
 
 format: $(STAMP)	## rewrite the layout
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .

@@ -8,7 +8,9 @@ import pytest
 from modelops.offline import stay_offline
 
 os.environ.pop("MODELOPS_HOME", None)  # a test's home lies in its own checkout
-os.environ["OMP_NUM_THREADS"] = "1"  # tiny models gain nothing from threads that wait for each other
+os.environ["OMP_NUM_THREADS"] = (
+    "1"  # tiny models gain nothing from threads that wait for each other
+)
 stay_offline()
 
 

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 
 from modelops.bases.card import Base
 from modelops.customization import Customization
+from modelops.digests import digest_json
 from modelops.errors import StoreError
 from modelops.home import Home
 from modelops.lifecycle.data import build_corpus
@@ -22,11 +23,12 @@ def fit_adapter(
     customization: Customization, home: Home, base: Base, report: Report = silent
 ) -> Kept:
     """The adapter of the newest corpus on `base`; a killed call goes on where it was."""
-    corpus = build_corpus(customization, home).artifact
+    corpus, finished = build_corpus(customization, home).artifact, list[Path]()
 
     def build(folder: Path) -> Draft:
         work = home.root / "work"
         fitted = fit(base, corpus.folder(), customization.adaptation, work=work, report=report)
+        finished.append(fitted.folder.parent)
         shutil.copytree(fitted.folder, folder, dirs_exist_ok=True)
         told = {name: value for name, value in fitted.summary.items() if value is not None}
         return Draft(
@@ -35,14 +37,13 @@ def fit_adapter(
         )
 
     kept = keep(home.store, "adapter", _inputs(customization, base, corpus), build)
-    shutil.rmtree(home.root / "work", ignore_errors=True)  # checkpoints of what is now kept
+    for run in finished:  # its checkpoints are of no use once the adapter is kept
+        shutil.rmtree(run)
     return kept
 
 
 def find_adapter(customization: Customization, home: Home, base: Base) -> Artifact:
     """The adapter of the newest corpus on `base`. Raises StoreError when it was not fitted."""
-    from modelops.digests import digest_json
-
     corpus = build_corpus(customization, home).artifact
     found = home.store.find("adapter", digest_json(_inputs(customization, base, corpus)))
     if found is None:
