@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ def silent(step: str, done: float, total: float, numbers: Mapping[str, Any]) -> 
 
 
 @contextmanager
-def terminal() -> Iterator[Report]:
+def terminal() -> Generator[Report]:
     """Bars on a terminal; in a log file, a line for each step at most every ten seconds."""
     from rich.console import Console
 

@@ -25,6 +25,7 @@ def bare_environment(tmp_path: Path) -> dict[str, str]:
         "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
         "HOME": str(tmp_path / "home"),
         "LANG": "C.UTF-8",
+        "OMP_NUM_THREADS": "1",
         "PYTHONPATH": str(GUARD),
         "EGRESS_LOG": str(tmp_path / "egress.log"),
     }

@@ -59,14 +59,15 @@ def ports(draw, vrfs, vlans, lists):
 @st.composite
 def configs(draw):
     """IRs that are convertible and not empty."""
-    few = {"max_size": 3}
     vrfs = draw(
         st.dictionaries(
-            names, st.builds(Vrf, targets, st.sets(targets, **few), st.sets(targets, **few)), **few
+            names,
+            st.builds(Vrf, targets, st.sets(targets, max_size=3), st.sets(targets, max_size=3)),
+            max_size=3,
         )
     )
-    vlans = draw(st.dictionaries(st.integers(1, 4094), names, **few))
-    lists = draw(st.dictionaries(names, st.lists(rules(), min_size=1, max_size=4), **few))
+    vlans = draw(st.dictionaries(st.integers(1, 4094), names, max_size=3))
+    lists = draw(st.dictionaries(names, st.lists(rules(), min_size=1, max_size=4), max_size=3))
     used = draw(st.dictionaries(st.integers(0, 127), ports(vrfs, vlans, lists), max_size=4))
     routed = [number for number, port in used.items() if port.ip is not None]
     areas = draw(st.dictionaries(st.sampled_from(routed), u32)) if routed else {}

@@ -25,7 +25,13 @@ WORDS = re.findall(
 
 def net(text):
     number, length = text.split("/")
-    return Net(address(number), int(length))
+    return Net(at(number), int(length))
+
+
+def at(text):
+    number = address(text)
+    assert number is not None
+    return number
 
 
 @pytest.mark.parametrize(
@@ -190,7 +196,7 @@ def test_masks_and_wildcards_are_right_at_both_ends():
         + "permit ip 10.1.2.3 0.0.255.255 host 8.8.8.8\n"
     )
     config = parse_legacy(text).config
-    hop = address("1.1.1.1")
+    hop = at("1.1.1.1")
     assert config.route == {Route(ANY, hop), Route(net("9.9.9.9/32"), hop)}
     assert config.acl["F100"] == [
         Rule("permit", "ip", net("9.9.9.9/32"), ANY),
