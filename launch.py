@@ -6,6 +6,7 @@ Exit code 0: released. 3: everything ran and the gate said no. 1: something brok
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from modelops.progress import terminal
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 GATE = "gate_passes"
+OURS = r"^modelops\.errors\.\w+: "
+"""What Dagster writes before the message of an error that is meant for a person."""
 
 
 def main() -> int:
@@ -31,8 +34,9 @@ def main() -> int:
     parser.add_argument("--base", help="base model; default: the customization's first")
     parser.add_argument("--result", type=Path, help="where to write the outcome as JSON")
     arguments = parser.parse_args()
-    customization = Home.find(CHECKOUT).customization(arguments.name, arguments.profile)
-    base = arguments.base or customization.bases[0]
+    home = Home.find(CHECKOUT)
+    customization = home.customization(arguments.name, arguments.profile)
+    base = home.base(arguments.base or customization.bases[0], customization).name
     with terminal() as report:
         run = execute(job_name(customization), base, Progress(report))
     outcome = describe(run)
@@ -84,7 +88,8 @@ def reason(event: dg.DagsterEvent) -> str:
     error = event.step_failure_data.error
     while error and error.cause:
         error = error.cause
-    return f"{short(event.step_key or '')}: {error.message.strip() if error else 'failed'}"
+    message = error.message.strip() if error else "failed"
+    return f"{short(event.step_key or '')}: {re.sub(OURS, '', message)}"
 
 
 if __name__ == "__main__":

@@ -12,7 +12,12 @@ import typer
 from modelops.errors import CustomizationError, ModelopsError
 from modelops.offline import stay_offline
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Own the models shaped by your own data: one YAML file each, from sources to a release.",
+)
 base_app = typer.Typer(no_args_is_help=True, help="Base models: import and list.")
 release_app = typer.Typer(no_args_is_help=True, help="Releases: list, show, promote, roll back.")
 audit_app = typer.Typer(no_args_is_help=True, help="The ledger's hash chain.")
@@ -21,6 +26,10 @@ app.add_typer(release_app, name="release")
 app.add_typer(audit_app, name="audit")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
+Name = Annotated[str, typer.Argument(help="The customization's file name without .yaml.")]
+BaseName = Annotated[
+    str | None, typer.Option("--base", help="Base model; default: the first the file lists.")
+]
 Profile = Annotated[str, typer.Option(help="Profile of the customization file.")]
 Actor = Annotated[str, typer.Option(envvar="USER", help="Who does this, for the audit log.")]
 
@@ -86,12 +95,17 @@ def base_list(as_json: Json = False) -> None:
         _print_json([base.card.model_dump(mode="json") for base in bases])
     for base in [] if as_json else bases:
         card = base.card
-        typer.echo(f"{base.id}  {card.parameter_count / 1e6:.0f}M  {card.licence}  {card.source}")
+        origin = " ".join(card.source.values())
+        typer.echo(f"{base.id}  {card.parameter_count:,} parameters  {card.licence}  {origin}")
 
 
 @app.command()
-def run(name: str, base: str | None = None, profile: Profile = "full") -> None:
-    """From sources to release: the customization's Dagster job, in this terminal."""
+def run(name: Name, base: BaseName = None, profile: Profile = "full") -> None:
+    """From sources to release: the customization's Dagster job, in this terminal.
+
+    The base has to be imported before (`modelops base add`). Exit code 0: released. 3: everything
+    ran and the gate said no. 2: a file is wrong. 1: something broke.
+    """
     from modelops.demo import launch
     from modelops.home import Home
 
@@ -111,7 +125,10 @@ def demo(
 
 
 @app.command()
-def up(port: int = 3000, mlflow_port: int = 5000) -> None:
+def up(
+    port: Annotated[int, typer.Option(help="Where Dagster's page listens, on loopback.")] = 3000,
+    mlflow_port: Annotated[int, typer.Option(help="Where MLflow's page listens.")] = 5000,
+) -> None:
     """Dagster's UI and daemon and MLflow's UI, under one supervisor; Ctrl-C stops all."""
     from modelops.home import Home
     from modelops.supervisor import command
@@ -124,7 +141,7 @@ def up(port: int = 3000, mlflow_port: int = 5000) -> None:
 
 
 @release_app.command("list")
-def release_list(name: str, profile: Profile = "full", as_json: Json = False) -> None:
+def release_list(name: Name, profile: Profile = "full", as_json: Json = False) -> None:
     """Every release of a customization, newest first."""
     from modelops.home import Home
     from modelops.release.releases import list_releases
@@ -137,12 +154,18 @@ def release_list(name: str, profile: Profile = "full", as_json: Json = False) ->
     for one in [] if as_json else releases:
         typer.echo(
             f"{slug} v{one.version}  {one.status:<11} {one.digest[:12]}  {one.base}  "
-            f"epoch {one.epoch}  {one.at}"
+            f"epoch {one.epoch}  {one.at[:19]}"
         )
 
 
 @release_app.command("show")
-def release_show(name: str, profile: Profile = "full", version: str = "champion") -> None:
+def release_show(
+    name: Name,
+    profile: Profile = "full",
+    version: Annotated[
+        str, typer.Option(help="Version number, champion or previous.")
+    ] = "champion",
+) -> None:
     """One release, by version number or alias, with metrics and decision, as JSON."""
     from modelops.home import Home
     from modelops.lifecycle.releasing import show
@@ -153,7 +176,7 @@ def release_show(name: str, profile: Profile = "full", version: str = "champion"
 
 @release_app.command("promote")
 def release_promote(
-    name: str, base: str | None = None, profile: Profile = "full", actor: Actor = "unknown"
+    name: Name, base: BaseName = None, profile: Profile = "full", actor: Actor = "unknown"
 ) -> None:
     """Promote the newest evaluated adapter, if its recorded decision says so."""
     from modelops.home import Home
@@ -167,7 +190,7 @@ def release_promote(
 
 
 @release_app.command("rollback")
-def release_rollback(name: str, profile: Profile = "full", actor: Actor = "unknown") -> None:
+def release_rollback(name: Name, profile: Profile = "full", actor: Actor = "unknown") -> None:
     """Go back to the release that served before."""
     from modelops.home import Home
     from modelops.lifecycle.releasing import roll_back

@@ -11,12 +11,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from modelops.bases.importing import add_base
 from modelops.bases.shelf import has_base
 from modelops.errors import ModelopsError
 from modelops.home import Home
 from modelops.lifecycle.releasing import Standing, standing
-from modelops.progress import terminal
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -52,7 +50,8 @@ def demonstrate(home: Home, name: str, profile: str) -> int:
 
 def launch(home: Home, name: str, profile: str, base: str | None) -> dict[str, Any]:
     """Run the customization's Dagster job in a child process that shares the terminal."""
-    home.customization(name, profile)  # a wrong file is told before anything starts
+    customization = home.customization(name, profile)  # a wrong file is told before anything starts
+    home.base(base or customization.bases[0], customization)
     environment = home.environment()
     result = home.root / "dagster" / f"outcome-{os.getpid()}.json"
     argv = [sys.executable, str(home.checkout / "launch.py"), name, "--profile", profile]
@@ -97,8 +96,8 @@ def summary(found: Standing, seconds: Mapping[str, float]) -> dict[str, Any]:
 def _base(home: Home, name: str) -> float:
     started = time.monotonic()
     if not has_base(name, home.bases):
-        with terminal() as report:
-            add_base(home.declaration(name), home.bases, report=report)
+        argv = [sys.executable, "-m", "modelops.cli", "base", "add", name]
+        subprocess.run(argv, cwd=home.checkout, env=home.environment(), check=True)
     return time.monotonic() - started
 
 
@@ -113,7 +112,8 @@ def _write_summary(home: Home, value: Mapping[str, Any]) -> None:
 def _say(console: Any, customization: Customization, base: str) -> None:
     console.print(
         f"[bold]{customization.name}[/], profile [bold]{customization.profile}[/], on {base}: "
-        f"{customization.purpose}"
+        f"{customization.purpose}",
+        soft_wrap=True,
     )
 
 
@@ -146,7 +146,7 @@ def _explain(
 ) -> None:
     console.print(f"Gate: {VERDICTS[found.decision.verdict]}")
     for reason in found.decision.reasons:
-        console.print(f"  - {reason}", highlight=False)
+        console.print(f"  - {reason}", highlight=False, soft_wrap=True)
     if found.release:
         release = found.release
         console.print(
@@ -155,8 +155,9 @@ def _explain(
         )
     kept = [name for name, was in reused.items() if was]
     if kept:
-        console.print(f"Reused, because nothing they depend on changed: {', '.join(kept)}")
+        names = ", ".join(kept)
+        console.print(f"Reused, because nothing they depend on changed: {names}", soft_wrap=True)
     console.print(f"Took {seconds['total']:.0f} s. Where to look next:")
     console.print(f"  report   {found.report.path('report.html')}", soft_wrap=True)
     console.print(f"  numbers  {home.root / 'demo' / 'summary.json'}", soft_wrap=True)
-    console.print("  lineage  make up, then the addresses it prints")
+    console.print("  lineage  modelops up (or make up), then the addresses it prints")

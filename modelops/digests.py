@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,8 +21,12 @@ def digest_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+@cache
 def digest_package(package: ModuleType) -> str:
-    """Digest of every Python module of an imported package, by relative path and content."""
+    """Digest of every Python module of an imported package, by relative path and content.
+
+    Taken once in a process, so that a file edited while it runs does not change its name for it.
+    """
     folder = Path(package.__path__[0])
     modules = sorted(folder.rglob("*.py"))
     return digest_json({path.relative_to(folder).as_posix(): digest_file(path) for path in modules})

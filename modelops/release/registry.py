@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Generator, Mapping, Sequence
@@ -111,6 +112,7 @@ class Registry:
         os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         import mlflow
 
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # quiet migrations
         return mlflow.MlflowClient(self._uri, self._uri)
 
     def _needed(self, name: str, promotion: Promotion) -> str:
