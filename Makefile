@@ -25,7 +25,7 @@ demo: $(STAMP)	## the whole loop on a laptop CPU: netlang, demo profile
 	@$(FAST) $(BIN)/modelops demo
 
 test: $(STAMP)	## the tests
-	@$(FAST) $(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: $(STAMP)	## style, types, architecture, dead fields
 	$(BIN)/ruff check .
@@ -39,7 +39,6 @@ up: $(STAMP)	## Dagster UI and daemon, MLflow UI, under one supervisor; Ctrl-C s
 	@$(FAST) exec $(BIN)/modelops up
 
 bench: $(STAMP)	## every timing that a document quotes, one JSON line each
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
 	@test -x $(PEER)/bin/python || $(PYTHON) -m venv $(PEER)   # datatrove wants other versions than ours
 	$(PEER)/bin/python -m pip install --quiet "datatrove[processing]==0.10.1" pyarrow
 	@$(FAST) $(BIN)/python benchmarks/train.py
