@@ -16,7 +16,9 @@ import dagster as dg
 from assets.jobs import job_name
 from assets.partitions import base_models
 from assets.resources import Progress
-from definitions import CHECKOUT, definitions
+from location import CHECKOUT, location
+from modelops.customization import Customization
+from modelops.errors import CustomizationError, ModelopsError
 from modelops.home import Home
 from modelops.progress import terminal
 
@@ -38,7 +40,7 @@ def main() -> int:
     customization = home.customization(arguments.name, arguments.profile)
     base = home.base(arguments.base or customization.bases[0], customization).name
     with terminal() as report:
-        run = execute(job_name(customization), base, Progress(report))
+        run = execute(customization, base, Progress(report))
     outcome = describe(run)
     if arguments.result:
         arguments.result.write_text(json.dumps(outcome))
@@ -47,11 +49,13 @@ def main() -> int:
     return outcome["exit_code"]
 
 
-def execute(job: str, base: str, progress: Progress) -> dg.ExecuteInProcessResult:
+def execute(
+    customization: Customization, base: str, progress: Progress
+) -> dg.ExecuteInProcessResult:
     """The job on one base, recorded in the instance that DAGSTER_HOME names."""
     with dg.DagsterInstance.get() as instance:
         instance.add_dynamic_partitions(base_models.name or "", [base])
-        found = definitions(progress).resolve_job_def(job)
+        found = location([customization], progress).resolve_job_def(job_name(customization))
         return found.execute_in_process(
             instance=instance, partition_key=base, raise_on_error=False, run_config=QUIET
         )
@@ -68,12 +72,13 @@ def describe(run: dg.ExecuteInProcessResult) -> dict[str, Any]:
         if e.asset_key and "reused" in e.materialization.metadata
     }
     broken = [e for e in run.all_events if e.is_step_failure]
-    refused = any(GATE in (e.step_key or "") for e in broken)
+    checks = run.get_asset_check_evaluations()
+    refused = any(check.check_name == GATE and not check.passed for check in checks)
     return {
         "run_id": run.run_id,
         "seconds": {short(key): round(value, 2) for key, value in seconds.items()},
         "reused": reused,
-        "failures": [reason(e) for e in broken if GATE not in (e.step_key or "")],
+        "failures": [reason(e) for e in broken if not (refused and GATE in (e.step_key or ""))],
         "exit_code": 0 if run.success else 3 if refused else 1,
     }
 
@@ -93,4 +98,8 @@ def reason(event: dg.DagsterEvent) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except ModelopsError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        sys.exit(2 if isinstance(error, CustomizationError) else 1)

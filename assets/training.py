@@ -36,10 +36,10 @@ def training_assets(customization: Customization) -> Made:
         )
 
     @dg.asset_check(asset=adapter)
-    def unseen_loss_fell(
+    def loss_fell(
         context: dg.AssetCheckExecutionContext, deployment: Deployment
     ) -> dg.AssetCheckResult:
-        """Passes when the loss on records set aside is lower than before training."""
+        """Passes when the loss on records set aside is below the bare base's on the first batch."""
         home = deployment.home()
         base = home.base(context.partition_key, customization)
         before, after = learning.losses(learning.find_adapter(customization, home, base))
@@ -49,4 +49,4 @@ def training_assets(customization: Customization) -> Made:
             metadata={"before": before, "after": after},
         )
 
-    return [adapter, unseen_loss_fell]
+    return [adapter, loss_fell]

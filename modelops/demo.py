@@ -51,7 +51,8 @@ def demonstrate(home: Home, name: str, profile: str) -> int:
 def launch(home: Home, name: str, profile: str, base: str | None) -> dict[str, Any]:
     """Run the customization's Dagster job in a child process that shares the terminal."""
     customization = home.customization(name, profile)  # a wrong file is told before anything starts
-    home.base(base or customization.bases[0], customization)
+    for needed in {base or customization.bases[0], customization.bases[0]}:
+        home.base(needed, customization)  # the first one's tokenizer measures the corpus
     environment = home.environment()
     result = home.root / "dagster" / f"outcome-{os.getpid()}.json"
     argv = [sys.executable, str(home.checkout / "launch.py"), name, "--profile", profile]
@@ -97,7 +98,9 @@ def _base(home: Home, name: str) -> float:
     started = time.monotonic()
     if not has_base(name, home.bases):
         argv = [sys.executable, "-m", "modelops.cli", "base", "add", name]
-        subprocess.run(argv, cwd=home.checkout, env=home.environment(), check=True)
+        done = subprocess.run(argv, cwd=home.checkout, env=home.environment())
+        if done.returncode:
+            raise ModelopsError(f"{name} was not imported: correct what is said above, try again.")
     return time.monotonic() - started
 
 
@@ -126,7 +129,7 @@ def _table(found: Standing) -> Table:
     )
     for heading in ("model", "equivalence rate", "95 % interval"):
         table.add_column(heading, justify="left" if heading == "model" else "right")
-    examples = found.customization.benchmark.base_examples
+    examples = found.report.meta["examples"]
     rows = {
         f"{found.base.name}, shown {examples} examples": found.bare,
         "your adapter on it": found.adapted,

@@ -5,6 +5,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from modelops.errors import ModelopsError
 from modelops.home import Home
@@ -14,17 +15,23 @@ def command(
     home: Home, *, port: int, mlflow_port: int
 ) -> tuple[list[str], dict[str, str], Mapping[str, str]]:
     """The supervisor's command line and environment, and title -> address of each page."""
-    for wanted in (port, mlflow_port):
+    remote = urlsplit(home.tracking_uri).scheme in ("http", "https")  # somebody else runs MLflow
+    for wanted in (port,) if remote else (port, mlflow_port):
         _must_be_free(wanted)
-    environment = {**home.environment(), "PATH": _with_our_scripts(home)}
+    environment = {
+        **home.environment(),
+        "PATH": _with_our_scripts(home),
+        "MLFLOW_BACKEND_STORE_URI": home.tracking_uri,  # it may hold a password: no command line
+    }
     procfile = home.root / "dagster" / "Procfile"
-    procfile.write_text(_procfile(home, port, mlflow_port))
+    procfile.write_text(_procfile(home, port, None if remote else mlflow_port))
     argv = [sys.executable, "-m", "honcho", "-f", str(procfile), "-d", str(home.checkout), "start"]
-    pages = {"Dagster": f"http://127.0.0.1:{port}", "MLflow": f"http://127.0.0.1:{mlflow_port}"}
+    mlflow = home.tracking_uri if remote else f"http://127.0.0.1:{mlflow_port}"
+    pages = {"Dagster": f"http://127.0.0.1:{port}", "MLflow": mlflow}
     return argv, environment, pages
 
 
-def _procfile(home: Home, port: int, mlflow_port: int) -> str:
+def _procfile(home: Home, port: int, mlflow_port: int | None) -> str:
     # Dagster copies the SIGINT handler to SIGTERM, and a supervisor's child may inherit SIGINT
     # ignored: then nothing stops it. `env --default-signal=INT` gives it back.
     lines = {
@@ -41,10 +48,11 @@ def _procfile(home: Home, port: int, mlflow_port: int) -> str:
     lines["web"] = f"dagster-webserver -h 127.0.0.1 -p {port} -w {where}"
     lines["daemon"] = f"dagster-daemon run -w {where}"
     artifacts = shlex.quote(str(home.root / "mlartifacts"))
-    lines["mlflow"] = (
-        f"mlflow server --host 127.0.0.1 --port {mlflow_port} --workers 1 "
-        f"--backend-store-uri {shlex.quote(home.tracking_uri)} --artifacts-destination {artifacts}"
-    )
+    if mlflow_port:
+        lines["mlflow"] = (
+            f"mlflow server --host 127.0.0.1 --port {mlflow_port} --workers 1 "
+            f"--artifacts-destination {artifacts}"
+        )
     return "".join(f"{n}: exec env --default-signal=INT {line}\n" for n, line in lines.items())
 
 

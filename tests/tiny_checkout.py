@@ -12,7 +12,15 @@ from pathlib import Path
 from tests.factories import make_tiny_model
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-CODE = ("assets", "sensors", "definitions.py", "launch.py", "workspace.yaml", "deploy")
+CODE = (
+    "assets",
+    "sensors",
+    "definitions.py",
+    "location.py",
+    "launch.py",
+    "workspace.yaml",
+    "deploy",
+)
 CUSTOMIZATION = """\
 purpose: Tell from a line of a configuration what it is about, in one word.
 owner: team:tests

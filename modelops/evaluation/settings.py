@@ -17,6 +17,10 @@ class Benchmark(Section):
     headline: str
     """The slice on which the gate decides."""
 
+    digest: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """Digest of the items, so that a newer generator or an edited file cannot move the goalposts;
+    a wrong one is refused with the digest found."""
+
     max_new_tokens: int = Field(default=512, ge=1)
     """Longest answer, in tokens; an answer that does not end by then is judged as it stands."""
 

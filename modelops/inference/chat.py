@@ -1,13 +1,15 @@
 """One way from a prompt to token ids, shared by training, evaluation and serving.
 
 The base's own chat template is rendered once with markers in place of the texts, so that a record
-costs string concatenation and no template engine. No system prompt is added; a template that brings
-its own (SmolLM2's does) keeps it, because that is what the base was tuned with and what every
-other client of the same template sends.
+costs concatenation and no template engine. Texts are encoded apart from the template: a prompt that
+spells a control token cannot end its turn or speak for the assistant. No system prompt is added; a
+template that brings its own (SmolLM2's does) keeps it, because that is what the base was tuned with
+and what every other client of the same template sends.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,7 @@ ROLES = ("user", "assistant")
 
 _MARK = "\u27e6{}{}\u27e7"
 """Stands for a text while the template is rendered; nothing that a template would alter."""
+_ANY_MARK = re.compile("\u27e6[ua][0-9]+\u27e7")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Chat:
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self.tokenizer = tokenizer
         self._head, self._between, tail = self._frame()
-        ends = self._ids([tail])[0]
+        ends = self._control([tail])[0]
         if not ends:
             raise BaseModelError(
                 "The chat template writes nothing after an answer, so no answer would ever end: "
@@ -64,15 +67,15 @@ class Chat:
 
     def prompts(self, prompts: Sequence[str], examples: Examples = ()) -> list[list[int]]:
         """Ids of each prompt as the next user's turn after `examples`, asking for an answer."""
-        head = self._opening(examples)
-        return self._ids([head + prompt + self._between for prompt in prompts])
+        opening, asking = self._opening(examples), self._control([self._between])[0]
+        return [opening + text + asking for text in self._literal(list(prompts))]
 
     def pairs(
         self, prompts: Sequence[str], completions: Sequence[str], examples: Examples = ()
     ) -> list[Tokens]:
         """Ids of prompts with their answers, one `Tokens` each."""
         asked = self.prompts(prompts, examples)
-        answers = self._ids(list(completions))
+        answers = self._literal(list(completions))
         return [
             Tokens(ask, [*answer, self.end_of_turn])
             for ask, answer in zip(asked, answers, strict=True)
@@ -83,15 +86,16 @@ class Chat:
         decode: Any = self.tokenizer.decode
         return decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
-    def _opening(self, examples: Examples) -> str:
-        """Everything before the last prompt: the examples as turns that have already happened."""
+    def _opening(self, examples: Examples) -> list[int]:
+        """Ids of all before the last prompt: the examples as turns that have already happened."""
         if not examples:
-            return self._head
+            return self._control([self._head])[0]
         rendered = self._render(len(examples)).split(_MARK.format("u", len(examples)))[0]
-        for index, (prompt, completion) in enumerate(examples):
-            rendered = rendered.replace(_MARK.format("u", index), prompt)
-            rendered = rendered.replace(_MARK.format("a", index), completion)
-        return rendered
+        first, *between = self._control(_ANY_MARK.split(rendered))
+        texts = self._literal([text for turns in examples for text in turns])
+        return first + [
+            one for text, after in zip(texts, between, strict=True) for one in (*text, *after)
+        ]
 
     def _frame(self) -> tuple[str, str, str]:
         """What the template writes before a prompt, between it and the answer, after the answer."""
@@ -116,8 +120,17 @@ class Chat:
         apply: Any = self.tokenizer.apply_chat_template
         return apply(messages, tokenize=False, add_generation_prompt=ask)
 
-    def _ids(self, texts: list[str]) -> list[list[int]]:
+    def _control(self, texts: list[str]) -> list[list[int]]:
+        """Ids of the template's own words, control tokens among them."""
+        return self._ids(texts, literal=False)
+
+    def _literal(self, texts: list[str]) -> list[list[int]]:
+        """Ids of somebody's text: what looks like a control token in it is spelled out."""
+        return self._ids(texts, literal=True)
+
+    def _ids(self, texts: list[str], *, literal: bool) -> list[list[int]]:
         if not texts:
             return []
         call: Any = self.tokenizer
-        return call(texts, add_special_tokens=False, verbose=False)["input_ids"]
+        encoded = call(texts, add_special_tokens=False, split_special_tokens=literal, verbose=False)
+        return encoded["input_ids"]

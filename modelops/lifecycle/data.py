@@ -1,11 +1,12 @@
 """Benchmark and corpus: from sources to versions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import modelops.corpus
+import modelops.inference.chat
 from modelops.bases.card import Base
 from modelops.bases.loading import load_tokenizer
 from modelops.blueprints.registry import load_blueprint
@@ -17,8 +18,8 @@ from modelops.corpus.records import Record
 from modelops.corpus.settings import BlueprintSource, SourceSection
 from modelops.corpus.sources import open_source
 from modelops.customization import Customization
-from modelops.digests import digest_file, digest_package
-from modelops.errors import CorpusError
+from modelops.digests import digest_file, digest_json, digest_package
+from modelops.errors import CorpusError, EvaluationError
 from modelops.home import Home
 from modelops.inference.chat import Chat
 from modelops.lifecycle.kept import Draft, Kept, keep
@@ -33,15 +34,29 @@ def build_benchmark(customization: Customization, home: Home) -> Kept:
     blueprint = blueprint_of(customization)
 
     def build(folder: Path) -> Draft:
-        counts = write_benchmark(
-            _sources(customization.benchmark.slices, home, blueprint), folder, blueprint
-        )
+        drawn = _sources(customization.benchmark.slices, home, blueprint)
+        counts = write_benchmark(drawn, folder, blueprint)
+        _refuse_thawed(customization, folder)
         return Draft(meta={f"items/{name}": count["items"] for name, count in counts.items()})
 
     sections = customization.benchmark.slices
-    return keep(
-        home.store, "benchmark", [customization.slug, sections, _files(sections, home)], build
-    )
+    inputs = [customization.slug, sections, customization.benchmark.digest, _files(sections, home)]
+    return keep(home, "benchmark", inputs, build)
+
+
+def items_digest(slices: Mapping[str, Sequence[Record]]) -> str:
+    """What `benchmark.digest` pins: the ids of the items of every slice."""
+    return digest_json({name: sorted(item.id for item in items) for name, items in slices.items()})
+
+
+def _refuse_thawed(customization: Customization, folder: Path) -> None:
+    pinned, drawn = customization.benchmark.digest, items_digest(read_benchmark(folder))
+    if pinned not in (None, drawn):
+        raise EvaluationError(
+            f"The benchmark of {customization.slug} is not the frozen one: its items have digest "
+            f"{drawn} and `benchmark.digest` is {pinned}. Bring the old items back, or, if the "
+            "change is meant, pin the new digest: releases before and after do not compare."
+        )
 
 
 def build_corpus(customization: Customization, home: Home, report: Report = silent) -> Kept:
@@ -69,9 +84,10 @@ def build_corpus(customization: Customization, home: Home, report: Report = sile
         "day": _day_that_matters(customization),
         "benchmark": benchmark.digest,
         "tokenizer": [base.card.tokenizer_digest, base.card.chat_template_digest],
+        "chat": digest_file(Path(modelops.inference.chat.__file__)),
         "code": [digest_package(modelops.corpus), blueprint.code_digest if blueprint else None],
     }
-    return keep(home.store, "corpus", inputs, build)
+    return keep(home, "corpus", inputs, build)
 
 
 def leaked_items(customization: Customization, home: Home) -> int:
@@ -105,8 +121,12 @@ def token_counter(base: Base) -> Callable[[list[tuple[str, str]]], list[int]]:
 
 
 def _day_that_matters(customization: Customization) -> str | None:
-    """Today, when a record may expire: then a corpus is good for one day."""
-    expiring = any(section.expires for section in customization.sources.values())
+    """Today, when a record may expire: then a corpus is good for one day.
+
+    Rows of files may carry their own date, so files always count as expiring.
+    """
+    sections = customization.sources.values()
+    expiring = any(s.expires or not isinstance(s, BlueprintSource) for s in sections)
     return date.today().isoformat() if expiring else None
 
 
@@ -133,5 +153,7 @@ def _files(sections: Mapping[str, SourceSection], home: Home) -> dict[str, Any]:
         files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
         if not all(file.is_file() for file in files):
             raise CorpusError(f"Source `{name}`: {path} does not exist; correct its `path`.")
-        found[name] = sorted(digest_file(file) for file in files)
+        found[name] = {
+            file.relative_to(home.checkout).as_posix(): digest_file(file) for file in files
+        }
     return found

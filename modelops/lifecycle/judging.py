@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import modelops.evaluation
 import modelops.inference
+import modelops.release
 from modelops.bases.card import Base
 from modelops.bases.shelf import load_base
 from modelops.corpus.benchmark import read_benchmark
@@ -35,6 +37,7 @@ from modelops.lifecycle.learning import find_adapter
 from modelops.progress import Report, silent
 from modelops.release.gate import Decision, decide, decision_of
 from modelops.store import Artifact
+from modelops.training.provenance import PACKAGES
 
 if TYPE_CHECKING:
     from modelops.inference.engine import Engine
@@ -63,7 +66,7 @@ class Bench:
         shown = [(record.prompt, record.completion) for record in examples]
         inputs = [self._conditions(base), [record.id for record in examples]]
         return keep(
-            self.home.store,
+            self.home,
             "outcomes",
             inputs,
             lambda folder: self._answer(folder, base, None, shown),
@@ -73,7 +76,7 @@ class Bench:
         """Outcomes of an adapter on its base."""
         inputs = [self._conditions(base), adapter.digest]
         return keep(
-            self.home.store,
+            self.home,
             "outcomes",
             inputs,
             lambda folder: self._answer(folder, base, adapter, []),
@@ -114,7 +117,8 @@ class Bench:
         from modelops.inference.engine import Engine
 
         if base.digest not in self._engines:
-            self._engines = {base.digest: Engine(base)}  # one base in memory at a time
+            self._engines.clear()  # one base in memory at a time
+            self._engines[base.digest] = Engine(base)
         return self._engines[base.digest]
 
     def _examples(self) -> list[Record]:
@@ -132,6 +136,7 @@ class Bench:
             "base": base.digest,
             "benchmark": self.artifact.digest,
             "max_new_tokens": self.customization.benchmark.max_new_tokens,
+            "packages": {name: version(name) for name in PACKAGES},
             "code": [*code, self.blueprint.code_digest if self.blueprint else None],
         }
 
@@ -146,22 +151,24 @@ def evaluate_adapter(
     """
     adapter = find_adapter(customization, home, base)
     bench = Bench(customization, home, report)
+    history = home.ledger.history(customization.slug)  # the state of the world that is judged in
+    champion = reference(history, adapter.digest)
     mine, bare = bench.adapted(base, adapter), bench.bare(base)
-    champion = reference_promotion(home, customization, adapter.digest)
     rival = _champion_outcomes(bench, home, champion) if champion else bare
     inputs = {
-        "subject": [customization.slug, base.id, adapter.digest, customization.purpose],
+        "subject": asdict(_subject(bench, base, adapter)),
+        "champion": champion.adapter if champion else None,
         "outcomes": [kept.artifact.digest for kept in (mine, bare, rival)],
         "rule": [customization.gate, customization.benchmark],
-        "code": digest_package(modelops.evaluation),
+        "code": [digest_package(modelops.evaluation), digest_package(modelops.release)],
     }
     kept = keep(
-        home.store,
+        home,
         "eval_report",
         inputs,
         lambda folder: _write_report(folder, bench, (base, adapter), (mine, bare, rival), champion),
     )
-    _record(customization, home, base, adapter, kept.artifact)
+    _record(home, customization.slug, (base, adapter), kept.artifact, history)
     return kept
 
 
@@ -177,9 +184,9 @@ def as_markdown(customization: Customization, report: Artifact) -> str:
     return summary_markdown(summary, customization.benchmark.headline)
 
 
-def reference_promotion(home: Home, customization: Customization, adapter: str) -> Promotion | None:
+def reference(history: Sequence[Promotion], adapter: str) -> Promotion | None:
     """The promotion to beat: the newest standing one that is not `adapter` itself."""
-    others = [p for p in standing(home.ledger.history(customization.slug)) if p.adapter != adapter]
+    others = [promotion for promotion in standing(history) if promotion.adapter != adapter]
     return others[-1] if others else None
 
 
@@ -216,11 +223,15 @@ def _write_report(
     if champion:
         others.append(Contender("champion", bench.summary(rival), rival, champion.adapter[:12]))
     summaries = {one.role: one.summary.to_json() for one in (candidate, *others)}
+    about = _subject(bench, *subject)
+    _write_json(folder / "subject.json", asdict(about))
     _write_json(folder / "summary.json", summaries)
     _write_json(folder / "decision.json", decision.to_json())
-    page = render_report(_subject(bench, *subject), candidate, others, decision)
+    page = render_report(about, candidate, others, decision)
     (folder / PAGE).write_text(page, "utf-8")
-    return Draft(attachments=(PAGE,), meta=_headline_numbers(candidate.summary, headline, decision))
+    numbers = _headline_numbers(candidate.summary, headline, decision)
+    examples = {"examples": kepts[1].artifact.meta["examples"]}
+    return Draft(attachments=(PAGE,), meta={**numbers, **examples})
 
 
 def _subject(bench: Bench, base: Base, adapter: Artifact) -> Subject:
@@ -246,22 +257,29 @@ def _headline_numbers(summary: Summary, headline: str, decision: Decision) -> di
 
 
 def _record(
-    customization: Customization, home: Home, base: Base, adapter: Artifact, report: Artifact
+    home: Home,
+    slug: str,
+    subject: tuple[Base, Artifact],
+    report: Artifact,
+    history: Sequence[Promotion],
 ) -> None:
-    """Put the decision into the ledger, with the epoch at which it was made."""
-    history = home.ledger.history(customization.slug)
+    """Put the decision into the ledger, with the epoch in force when it was judged.
+
+    The ledger refuses to promote it at any other epoch: a champion that changed meanwhile was not
+    the one it was compared with.
+    """
     if any(row.report == report.digest for row in history):
         return  # decided and acted on; judging again must not reopen it
+    base, adapter = subject
     decision = decision_of(report.read_json("decision.json"))
-    epoch = history[-1].epoch if history else 0
     ruling = Ruling(
-        customization=customization.slug,
+        customization=slug,
         base=base.id,
         adapter=adapter.digest,
         report=report.digest,
         verdict=decision.verdict,
         reasons=decision.reasons,
-        evidence={**decision.evidence, "epoch": epoch},
+        evidence={**decision.evidence, "epoch": history[-1].epoch if history else 0},
     )
     home.ledger.record_decision(ruling, actor="gate")
 

@@ -1,12 +1,15 @@
 """Build once: an artifact is found by the digest of everything that decides it."""
 
+import fcntl
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from modelops.digests import digest_json
+from modelops.home import Home
 from modelops.store import Artifact, Store
 
 
@@ -39,14 +42,34 @@ class Kept:
         }
 
 
-def keep(store: Store, kind: str, inputs: Any, build: Callable[[Path], Draft]) -> Kept:
-    """The artifact that `inputs` (a JSON value) made before, or the one that `build` makes now."""
+def keep(home: Home, kind: str, inputs: Any, build: Callable[[Path], Draft]) -> Kept:
+    """The artifact that `inputs` (a JSON value) made before, or the one that `build` makes now.
+
+    Two processes that want the same one build it once: the second waits, then finds it.
+    """
     started, key = time.monotonic(), digest_json(inputs)
-    found = store.find(kind, key)
-    if found:
-        return Kept(found, reused=True, seconds=time.monotonic() - started)
+    found = home.store.find(kind, key)
+    if found is None:
+        with _alone(home.root / "locks" / f"{kind}-{key}"):
+            found = home.store.find(kind, key)
+            if found is None:
+                made = _make(home.store, kind, key, build)
+                return Kept(made, reused=False, seconds=time.monotonic() - started)
+    return Kept(found, reused=True, seconds=time.monotonic() - started)
+
+
+def _make(store: Store, kind: str, key: str, build: Callable[[Path], Draft]) -> Artifact:
     with store.scratch() as folder:
         draft = build(folder)
         artifact = store.put(kind, folder, attachments=draft.attachments, meta=draft.meta)
     store.bind(kind, key, artifact.digest)
-    return Kept(artifact, reused=False, seconds=time.monotonic() - started)
+    return artifact
+
+
+@contextmanager
+def _alone(path: Path) -> Generator[None]:
+    """Hold the lock at `path`; the kernel gives it back when its holder dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

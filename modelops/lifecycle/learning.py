@@ -27,16 +27,20 @@ def fit_adapter(
 
     def build(folder: Path) -> Draft:
         work = home.root / "work"
-        fitted = fit(base, corpus.folder(), customization.adaptation, work=work, report=report)
+        fitted = fit(
+            base,
+            corpus.folder(),
+            customization.adaptation,
+            work=work,
+            report=report,
+            notes={"customization": customization.digest, "corpus_version": corpus.digest},
+        )
         finished.append(fitted.folder.parent)
         shutil.copytree(fitted.folder, folder, dirs_exist_ok=True)
         told = {name: value for name, value in fitted.summary.items() if value is not None}
-        return Draft(
-            attachments=fitted.attachments,
-            meta={**told, "customization": customization.digest, "corpus": corpus.digest},
-        )
+        return Draft(attachments=fitted.attachments, meta={**told, "corpus": corpus.digest})
 
-    kept = keep(home.store, "adapter", _inputs(customization, base, corpus), build)
+    kept = keep(home, "adapter", _inputs(customization, base, corpus), build)
     for run in finished:  # its checkpoints are of no use once the adapter is kept
         shutil.rmtree(run)
     return kept
@@ -55,7 +59,10 @@ def find_adapter(customization: Customization, home: Home, base: Base) -> Artifa
 
 
 def losses(adapter: Artifact) -> tuple[float, float]:
-    """Loss per supervised token before the first step, and on unseen records at the end."""
+    """Loss per supervised token of the bare base on the first batch, and of the adapter at the end.
+
+    The end is measured on records set aside, or on the last batches when none are.
+    """
     first = pq.read_table(adapter.path(TABLE))["loss"][0].as_py()
     after = adapter.meta.get("dev_loss", adapter.meta["loss"])
     return first, after

@@ -59,7 +59,8 @@ def release_adapter(
     """Promote the newest adapter on `base` if its recorded decision allows it.
 
     The eval report is read again here, from the store and from the ledger: whoever calls this
-    alone cannot pass a gate that said no. Raises ReleaseError then, with the gate's reasons.
+    alone cannot pass a gate that said no. Raises ReleaseError then, with the gate's reasons, and
+    for an adapter that was promoted before and then rolled back or overtaken.
     """
     adapter = find_adapter(customization, home, base)
     report = evaluate_adapter(customization, home, base).artifact
@@ -70,13 +71,19 @@ def release_adapter(
             f"The ledger holds no such decision on report {report.short}: evaluate it again."
         )
     lineage = _lineage(customization, home, base, report)
-    return promote_release(
+    released = promote_release(
         home.ledger,
         home.registry,
         Candidate(customization.slug, report.digest, adapter, _tagged(lineage, tags or {})),
         expected_epoch=int(recorded.evidence["epoch"]),
         actor=actor,
     )
+    if released.status != "champion":
+        raise ReleaseError(
+            f"Version {released.version} of {customization.slug} is {released.status} and stays "
+            "so: change what it is made from, and the new adapter is judged anew."
+        )
+    return released
 
 
 def reconcile(customization: Customization, home: Home) -> list[str]:

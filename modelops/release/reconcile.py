@@ -26,7 +26,17 @@ def reconcile(ledger: Ledger, registry: Registry, store: Store, name: str) -> li
                 raise ReleaseError(
                     f"Epoch {row.epoch} of {name} cannot be recorded again: {error}"
                 ) from error
-    return repaired + registry.project(name, history)
+    return repaired + project_current(ledger, registry, name)
+
+
+def project_current(ledger: Ledger, registry: Registry, name: str) -> list[str]:
+    """Set the aliases by the ledger, and again when somebody promoted meanwhile."""
+    repaired: list[str] = []
+    history: list[Promotion] = []
+    while history != (now := ledger.history(name)):
+        history = now
+        repaired += registry.project(name, history)
+    return repaired
 
 
 def _restore(registry: Registry, store: Store, row: Promotion) -> list[str]:

@@ -8,6 +8,7 @@ from modelops.errors import ReleaseError
 from modelops.ledger.ledger import Ledger
 from modelops.ledger.rows import Decision, Promotion, standing
 from modelops.release.lineage import Lineage, key_of, release_key
+from modelops.release.reconcile import project_current
 from modelops.release.registry import Registry
 from modelops.store import Artifact
 
@@ -140,7 +141,7 @@ def _signed(lineage: Lineage, decision: Decision) -> Lineage:
 def _projected(ledger: Ledger, registry: Registry, promotion: Promotion) -> Release:
     name = promotion.customization
     try:
-        registry.project(name, ledger.history(name))
+        project_current(ledger, registry, name)
         releases = list_releases(ledger, name, registry)
     except ReleaseError as error:
         raise ReleaseError(

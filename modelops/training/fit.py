@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+import os
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from modelops import progress
@@ -53,6 +55,7 @@ def fit(  # noqa: PLR0913 - three inputs, where to work, whom to tell, and what 
     report: progress.Report = progress.silent,
     device: str | None = None,
     dtype: str | None = None,
+    notes: Mapping[str, str] = MappingProxyType({}),
 ) -> Fitted:
     """Fit `adaptation` to the folder `corpus` (train.parquet, dev.parquet) on `base`.
 
@@ -60,8 +63,8 @@ def fit(  # noqa: PLR0913 - three inputs, where to work, whom to tell, and what 
     on: a killed call that is repeated goes on from its last checkpoint and ends with the same
     bytes, and other inputs never meet it. Started by torchrun, processes share each batch.
 
-    Raises TrainingError when there is nothing to learn, the loss is not finite, or the adapter
-    ends without effect.
+    `notes` go into the provenance as they are and decide nothing. Raises TrainingError when there
+    is nothing to learn, the loss is not finite, or the adapter ends without effect.
     """
     device = device or best_device()
     dtype = dtype or best_dtype(device)
@@ -85,7 +88,7 @@ def fit(  # noqa: PLR0913 - three inputs, where to work, whom to tell, and what 
         meter = EnergyMeter()
         loop.run(report)
         told = report if world.leads else progress.silent
-        facts |= {"run": _outcome(loop, _dev_loss(loop, corpus, chat, told))}
+        facts |= {"notes": dict(notes), "run": _outcome(loop, _dev_loss(loop, corpus, chat, told))}
         facts["run"]["energy"] = meter.reading()
         if world.leads:
             _write(folder / "adapter", loop, facts)
@@ -98,6 +101,7 @@ def _repeatable(seed: int) -> Generator[None]:
     """Seeds and settings under which the same inputs give the same bytes; put back afterwards."""
     import torch
 
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what CUDA needs to repeat itself
     memory: Any = torch.utils.deterministic
     before = torch.are_deterministic_algorithms_enabled(), memory.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True)
@@ -113,10 +117,11 @@ def _repeatable(seed: int) -> Generator[None]:
 
 def _dev_loss(loop: Loop, corpus: Path, chat: Chat, report: progress.Report) -> float | None:
     """Mean loss per supervised token on the first DEV_TOKENS of the dev split; None without one."""
+    import pyarrow.parquet as pq
     import torch
 
     path = corpus / "dev.parquet"
-    if not path.exists():
+    if not path.exists() or pq.read_metadata(path).num_rows == 0:
         return None
     total = supervised = tokens = 0.0
     report("dev loss", 0, DEV_TOKENS, {})

@@ -5,16 +5,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets.corpus import corpus_assets
-from assets.evaluation import evaluation_assets
-from assets.release import release_assets
 from assets.resources import Deployment, Progress
-from assets.training import training_assets
+from location import STAGES
 from modelops.bases.importing import add_base
 from modelops.home import Home
 from tests.tiny_checkout import write_checkout
-
-STAGES = (corpus_assets, training_assets, evaluation_assets, release_assets)
 
 
 class Location:
