@@ -32,9 +32,9 @@ def reconcile(ledger: Ledger, registry: Registry, store: Store, name: str) -> li
 def project_current(ledger: Ledger, registry: Registry, name: str) -> list[str]:
     """Set the aliases by the ledger, and again when somebody promoted meanwhile."""
     repaired: list[str] = []
-    history: list[Promotion] = []
-    while history != (now := ledger.history(name)):
-        history = now
+    seen: list[Promotion] | None = None
+    while seen != (history := ledger.history(name)):
+        seen = history
         repaired += registry.project(name, history)
     return repaired
 
