@@ -18,7 +18,7 @@ NAME = "smollm2-135m"
 
 @pytest.fixture(scope="module")
 def real() -> Base:
-    bases = Path(os.environ.get("MODELOPS_HOME", ".modelops")) / "bases"
+    bases = Path(os.environ.get("MODELOPS_TEST_BASES", ".modelops/bases"))
     if not has_base(NAME, bases):
         pytest.skip(f"{NAME} is not imported; run `modelops base add {NAME}`")
     return load_base(NAME, bases)
