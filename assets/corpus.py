@@ -2,11 +2,12 @@
 
 import dagster as dg
 
+import modelops.corpus
 from assets.keys import Made, about, asset_key
 from assets.metadata import shown
 from assets.resources import Deployment, Progress
 from modelops.customization import Customization
-from modelops.digests import digest_json
+from modelops.digests import digest_json, digest_package
 from modelops.lifecycle import data
 
 
@@ -27,7 +28,9 @@ def corpus_assets(customization: Customization) -> Made:
     @dg.asset(
         **about(customization, "corpus", {"parquet"}),
         deps=[asset_key(customization, "benchmark")],
-        code_version=digest_json([customization.sources, customization.corpus]),
+        code_version=digest_json(
+            [customization.sources, customization.corpus, digest_package(modelops.corpus)]
+        ),
     )
     def corpus(
         context: dg.AssetExecutionContext,

@@ -2,12 +2,13 @@
 
 import dagster as dg
 
+import modelops.evaluation
 from assets.keys import Made, about, asset_key
 from assets.metadata import shown
 from assets.partitions import base_models
 from assets.resources import Deployment, Progress
 from modelops.customization import Customization
-from modelops.digests import digest_json
+from modelops.digests import digest_json, digest_package
 from modelops.lifecycle import judging
 
 
@@ -18,7 +19,9 @@ def evaluation_assets(customization: Customization) -> Made:
         **about(customization, "eval_report", {"pytorch", "html"}),
         deps=[asset_key(customization, "adapter"), asset_key(customization, "benchmark")],
         partitions_def=base_models,
-        code_version=digest_json([customization.benchmark, customization.gate]),
+        code_version=digest_json(
+            [customization.benchmark, customization.gate, digest_package(modelops.evaluation)]
+        ),
         pool="training",
     )
     def eval_report(

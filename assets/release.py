@@ -2,12 +2,13 @@
 
 import dagster as dg
 
+import modelops.release
 from assets.keys import Made, about, asset_key
 from assets.metadata import described
 from assets.partitions import base_models
 from assets.resources import Deployment
 from modelops.customization import Customization
-from modelops.digests import digest_json
+from modelops.digests import digest_json, digest_package
 from modelops.lifecycle import releasing
 
 
@@ -18,7 +19,7 @@ def release_assets(customization: Customization) -> Made:
         **about(customization, "release", {"mlflow"}),
         deps=[asset_key(customization, "eval_report")],
         partitions_def=base_models,
-        code_version=digest_json(customization.tags),
+        code_version=digest_json([customization.tags, digest_package(modelops.release)]),
     )
     def release(context: dg.AssetExecutionContext, deployment: Deployment) -> dg.MaterializeResult:
         """Champion in the ledger, then in MLflow; it reads the recorded decision again itself."""

@@ -9,6 +9,7 @@ from assets.resources import Deployment, Progress
 from modelops.customization import Customization
 from modelops.digests import digest_json
 from modelops.lifecycle import learning
+from modelops.training.provenance import code_digest
 
 
 def training_assets(customization: Customization) -> Made:
@@ -18,7 +19,7 @@ def training_assets(customization: Customization) -> Made:
         **about(customization, "adapter", {"pytorch", "safetensors"}),
         deps=[asset_key(customization, "corpus")],
         partitions_def=base_models,
-        code_version=digest_json(customization.adaptation),
+        code_version=digest_json([customization.adaptation, code_digest()]),
         pool="training",
     )
     def adapter(

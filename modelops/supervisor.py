@@ -34,26 +34,31 @@ def command(
 def _procfile(home: Home, port: int, mlflow_port: int | None) -> str:
     # Dagster copies the SIGINT handler to SIGTERM, and a supervisor's child may inherit SIGINT
     # ignored: then nothing stops it. `env --default-signal=INT` gives it back.
+    code_port = _free_port()
+    workspace = shlex.quote(str(_workspace(home, code_port)))
     lines = {
+        # a code server, because only its reload shows a customization that was added
         "code": "dagster code-server start --python-file definitions.py "
-        f"--location-name modelops --host 127.0.0.1 --port {_free_port()}",
+        f"--location-name modelops --host 127.0.0.1 --port {code_port}",
+        "web": f"dagster-webserver -h 127.0.0.1 -p {port} -w {workspace}",
+        "daemon": f"dagster-daemon run -w {workspace}",
     }
-    code_port = lines["code"].rsplit(" ", 1)[1]
-    workspace = home.root / "dagster" / "workspace.yaml"
-    workspace.write_text(
-        "load_from:\n  - grpc_server:\n      host: 127.0.0.1\n"
-        f"      port: {code_port}\n      location_name: modelops\n"
-    )
-    where = shlex.quote(str(workspace))
-    lines["web"] = f"dagster-webserver -h 127.0.0.1 -p {port} -w {where}"
-    lines["daemon"] = f"dagster-daemon run -w {where}"
-    artifacts = shlex.quote(str(home.root / "mlartifacts"))
     if mlflow_port:
+        artifacts = shlex.quote(str(home.root / "mlartifacts"))
         lines["mlflow"] = (
             f"mlflow server --host 127.0.0.1 --port {mlflow_port} --workers 1 "
             f"--artifacts-destination {artifacts}"
         )
     return "".join(f"{n}: exec env --default-signal=INT {line}\n" for n, line in lines.items())
+
+
+def _workspace(home: Home, code_port: int) -> Path:
+    path = home.root / "dagster" / "workspace.yaml"
+    path.write_text(
+        "load_from:\n  - grpc_server:\n      host: 127.0.0.1\n"
+        f"      port: {code_port}\n      location_name: modelops\n"
+    )
+    return path
 
 
 def _with_our_scripts(home: Home) -> str:

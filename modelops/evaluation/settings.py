@@ -1,17 +1,20 @@
 """The `benchmark:` section of a customization."""
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from modelops.corpus.settings import SourceSection
 from modelops.section import Section
 
+SliceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,39}$")]
+"""Part of file names and of metric names in MLflow."""
+
 
 class Benchmark(Section):
     """Frozen items, cut into named slices, never trained on."""
 
-    slices: dict[str, SourceSection] = Field(min_length=1)
+    slices: dict[SliceName, SourceSection] = Field(min_length=1)
     """Slice name -> where its items come from."""
 
     headline: str

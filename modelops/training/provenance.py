@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ CODE = (
 """Modules that decide an adapter's bytes, as patterns inside the package."""
 
 
+@cache
 def code_digest() -> str:
     """Digest of the code that turns a corpus into an adapter."""
     root = Path(modelops.__file__).parent

@@ -3,7 +3,8 @@
 import dagster as dg
 import pytest
 
-from modelops.digests import digest_json
+from location import STAGES
+from modelops.customization import Customization
 from modelops.ledger.rows import Ruling
 from sensors.new_bases import new_bases
 
@@ -108,16 +109,24 @@ def test_an_imported_base_becomes_a_partition_once(fresh):
     assert tick() == dg.SkipReason("every imported base is a partition already")
 
 
-@pytest.mark.parametrize("changed", ["adaptation", "gate"])
-def test_code_versions_follow_the_section_that_an_asset_reads(finished, changed):
-    location = dg.Definitions(finished.assets(), resources=finished.resources)
-    graph = location.resolve_asset_graph()
-    expected = {
-        "adaptation": ("adapter", finished.customization.adaptation),
-        "gate": (
-            "eval_report",
-            [finished.customization.benchmark, finished.customization.gate],
-        ),
-    }
-    name, section = expected[changed]
-    assert graph.get(dg.AssetKey(["toy", name])).code_version == digest_json(section)
+@pytest.mark.parametrize(
+    ("section", "edited", "asset"),
+    [
+        ("corpus", {"min_characters": 2}, "corpus"),
+        ("adaptation", {"seed": 1}, "adapter"),
+        ("gate", {"min_gain": 0.5}, "eval_report"),
+        ("tags", {"team": "a"}, "release"),
+    ],
+)
+def test_an_edited_section_makes_its_own_asset_stale_and_no_other(finished, section, edited, asset):
+    plain = finished.customization.model_dump(mode="json")
+    plain[section] = {**plain[section], **edited}
+    before = code_versions(finished, finished.customization)
+    after = code_versions(finished, Customization.model_validate(plain))
+    assert {name for name in before if before[name] != after[name]} == {asset}
+
+
+def code_versions(location, customization: Customization) -> dict[str, str | None]:
+    made = [one for stage in STAGES for one in stage(customization)]
+    graph = dg.Definitions(made, resources=location.resources).resolve_asset_graph()
+    return {key.path[-1]: graph.get(key).code_version for key in graph.get_all_asset_keys()}
