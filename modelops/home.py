@@ -1,7 +1,10 @@
 """Where everything is: the checkout a person edits, and MODELOPS_HOME that the machine fills."""
 
+import fcntl
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +16,7 @@ from modelops.bases.declarations import Declaration
 from modelops.bases.shelf import load_base
 from modelops.customization import Customization
 from modelops.customization_files import load_customization, load_customizations
-from modelops.errors import CustomizationError
+from modelops.errors import CustomizationError, ModelopsError
 from modelops.ledger.ledger import Ledger
 from modelops.offline import SWITCHES, stay_offline
 from modelops.release.registry import Registry
@@ -94,26 +97,47 @@ class Home:
             )
         return declared[name]
 
-    def environment(self) -> Mapping[str, str]:
+    def environment(self) -> dict[str, str]:
         """Environment for the processes of this deployment: every outward call off."""
-        return {
+        environment = {
             **os.environ,
             **{name: os.environ.get(name, value) for name, value in SWITCHES.items()},
             "MODELOPS_HOME": str(self.root),
-            "DAGSTER_HOME": str(self.dagster_home()),
+            "DAGSTER_HOME": str(self.root / "dagster"),
             "MLFLOW_TRACKING_URI": self.tracking_uri,
         }
+        self._prepare_dagster(environment)
+        return environment
 
-    def dagster_home(self) -> Path:
-        """Dagster's instance folder, with the checkout's dagster.yaml laid into it."""
+    def _prepare_dagster(self, environment: Mapping[str, str]) -> None:
+        """Lay the checkout's dagster.yaml into Dagster's folder, and create its databases, once.
+
+        Dagster's processes would create them too, but those that start together trip over each
+        other and leave a database with two schema versions behind.
+        """
         folder = self.root / "dagster"
         folder.mkdir(parents=True, exist_ok=True)
         source, target = self.checkout / "deploy/local/dagster.yaml", folder / "dagster.yaml"
-        if not target.exists() or target.read_bytes() != source.read_bytes():
-            draft = folder / f".dagster.yaml.{os.getpid()}"
-            shutil.copyfile(source, draft)
-            draft.replace(target)
-        return folder
+        created = folder / ".created"
+        with (folder / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not target.exists() or target.read_bytes() != source.read_bytes():
+                draft = folder / ".dagster.yaml"
+                shutil.copyfile(source, draft)
+                draft.replace(target)
+            if not created.exists():
+                _run([sys.executable, "-m", "dagster", "instance", "migrate"], environment)
+                created.touch()
+
+
+def _run(argv: list[str], environment: Mapping[str, str]) -> None:
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise ModelopsError(
+            f"`{' '.join(argv[1:])}` failed: {done.stderr.strip()[-500:]}\nIf Dagster is not "
+            "installed, run `make`; if its databases are broken, move the folder "
+            f"{environment['DAGSTER_HOME']} away and try again."
+        )
 
 
 def find_checkout(start: Path) -> Path:
