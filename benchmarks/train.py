@@ -263,7 +263,8 @@ def machine() -> dict[str, Any]:
     """Where it ran."""
     from modelops.inference.hardware import describe_hardware
 
-    return describe_hardware("cpu") | {"python": platform.python_version()}
+    sides = {"tcmalloc": TCMALLOC.exists(), "python": platform.python_version()}  # not this process
+    return describe_hardware("cpu") | sides
 
 
 if __name__ == "__main__":
