@@ -184,7 +184,8 @@ def told(runs: dict[str, list[dict[str, Any]]], options: argparse.Namespace) -> 
         "ours": mine,
         "peer": sides,
         "ratio": {s: round(mine["items_per_s"] / p["items_per_s"], 2) for s, p in sides.items()},
-        "machine": describe_hardware("cpu") | {"python": platform.python_version()},
+        "machine": describe_hardware("cpu")
+        | {"tcmalloc": TCMALLOC.exists(), "python": platform.python_version()},  # of the sides
         "versions": {package: version(package) for package in PACKAGES},
         "settings": {"base": BASE, "items": options.items, "limit": LIMIT, "slice": SLICE},
     }
