@@ -5,10 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PEER := .venv-peer
-# One allocator for training and inference: 1.3x faster than glibc's here (docs/benchmarks.md). Optional.
+# One allocator for training and inference, the one the benchmarks give to every side. Optional.
 TCMALLOC := $(firstword $(wildcard /usr/lib/*/libtcmalloc_minimal.so.4))
 FAST := $(if $(TCMALLOC),LD_PRELOAD=$(TCMALLOC))
-# Threads that wait sleep instead of spinning: on a shared machine a training step is half as long.
+# Threads that wait sleep instead of spinning, which leaves a shared machine to who has work.
 export OMP_WAIT_POLICY := PASSIVE
 
 .PHONY: demo test check up bench help format

@@ -70,11 +70,11 @@ def release_adapter(
         raise ReleaseError(
             f"The ledger holds no such decision on report {report.short}: evaluate it again."
         )
-    lineage = _lineage(customization, home, base, report)
+    lineage = _lineage(customization, home, base, report, tags or {})
     released = promote_release(
         home.ledger,
         home.registry,
-        Candidate(customization.slug, report.digest, adapter, _tagged(lineage, tags or {})),
+        Candidate(customization.slug, report.digest, adapter, lineage),
         expected_epoch=int(recorded.evidence["epoch"]),
         actor=actor,
     )
@@ -140,7 +140,13 @@ def _rate(summary: Summary, headline: str) -> Rate:
     return Rate(estimate.value, estimate.low, estimate.high, part.n)
 
 
-def _lineage(customization: Customization, home: Home, base: Base, report: Artifact) -> Lineage:
+def _lineage(
+    customization: Customization,
+    home: Home,
+    base: Base,
+    report: Artifact,
+    tags: Mapping[str, str],
+) -> Lineage:
     corpus = build_corpus(customization, home).artifact
     benchmark = build_benchmark(customization, home).artifact
     summary = summary_of(report.read_json("summary.json")["adapter"])
@@ -156,16 +162,13 @@ def _lineage(customization: Customization, home: Home, base: Base, report: Artif
             "modelops/base_digest": base.digest,
             "modelops/corpus": corpus.digest,
             "modelops/benchmark": benchmark.digest,
+            **tags,
         },
         datasets=(
             Dataset(f"{customization.slug}/corpus", corpus.digest, "training"),
             Dataset(f"{customization.slug}/benchmark", benchmark.digest, "evaluation"),
         ),
     )
-
-
-def _tagged(lineage: Lineage, tags: Mapping[str, str]) -> Lineage:
-    return Lineage(lineage.metrics, lineage.params, {**lineage.tags, **tags}, lineage.datasets)
 
 
 def _metrics(summary: Summary) -> Iterator[tuple[str, float]]:
