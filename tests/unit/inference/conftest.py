@@ -1,6 +1,5 @@
 """A tiny base, its network and an adapter that changes its answers."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,17 +9,6 @@ from modelops.inference.adapters import AdapterSpec, Pairs, write_adapter
 from modelops.inference.engine import Engine
 from modelops.inference.network import Network, open_network
 from tests.factories import make_tiny_base
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
-    """A tiny model is faster on one thread, above all when the machine is busy."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """A tiny base and a small corpus to fit it to."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +11,6 @@ from modelops.bases.card import Base
 from modelops.corpus.records import SCHEMA, Record
 from modelops.training.recipe import Adaptation
 from tests.factories import make_tiny_base
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
-    """A tiny model is faster on one thread, above all when the machine is busy."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
